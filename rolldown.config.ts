@@ -1,0 +1,13 @@
+import { defineConfig } from 'rolldown';
+
+/** One program and the ledger's worker thread; shared code lands in chunks beside them. */
+export default defineConfig({
+  input: { mangrove: 'src/cli/program.ts', 'ledger-worker': 'src/ledger/worker.ts' },
+  platform: 'node',
+  output: {
+    dir: 'dist',
+    format: 'esm',
+    entryFileNames: '[name].mjs',
+    chunkFileNames: 'chunks/[name]-[hash].mjs',
+  },
+});
