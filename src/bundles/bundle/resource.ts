@@ -1,0 +1,222 @@
+import { z } from 'zod';
+import { conditionsField, timeField } from '#errors/condition.ts';
+import { MangroveError } from '#errors/error.ts';
+import { matching, objectNameField, signerNameField, trustDomainField } from '#errors/syntax.ts';
+import { describeIssues, immutable, type Rule, withRules } from '#errors/validation.ts';
+
+/** The members that a union knows; later versions add members, and an object with an unknown one is refused. */
+function exactlyOne<Member extends string>(
+  members: readonly Member[],
+): Rule<{ readonly [_ in Member]?: unknown }> {
+  return {
+    cel: `[${members.map((member) => `has(self.${member})`).join(', ')}].filter(set, set).size() == 1`,
+    message: `must have exactly one of: ${members.join(', ')}`,
+    holds: (value) => members.filter((member) => value[member] !== undefined).length === 1,
+  };
+}
+
+const sourceField = withRules(
+  z.object({
+    authority: z
+      .object({
+        name: objectNameField(63, 'the name of a CertificateAuthority').describe(
+          'CertificateAuthority whose roots are published.',
+        ),
+      })
+      .optional()
+      .describe('The roots of a CertificateAuthority in this cluster.'),
+  }),
+  [exactlyOne(['authority'])],
+);
+
+const clusterTrustBundleFields = z.object({
+  name: withRules(z.string().min(1).max(825), [
+    matching('^[a-z0-9]([-a-z0-9.:]*[a-z0-9])?$', 'must be the name of a ClusterTrustBundle'),
+  ])
+    .optional()
+    .describe('Name of the object; made of the signer name, the trust domain and the channel when absent.'),
+  signerName: signerNameField
+    .optional()
+    .describe('Signer name under which pods mount it; without one it can be mounted by name only.'),
+  channel: z
+    .enum(['live', 'canary'])
+    .default('live')
+    .describe('Value of the label mangrove.dev/channel, by which pods choose.'),
+});
+
+type ClusterTrustBundleTarget = z.output<typeof clusterTrustBundleFields>;
+const prefix = (signerName: string): string => `${signerName.replace('/', ':')}:`;
+
+/** k8s.io/kubernetes pkg/apis/certificates/validation: the name of a bundle with a signer begins with the signer. */
+const clusterTrustBundleRules: readonly Rule<ClusterTrustBundleTarget>[] = [
+  {
+    cel: 'has(self.name) || has(self.signerName)',
+    message: 'must have a name, a signerName or both',
+    holds: ({ name, signerName }) => name !== undefined || signerName !== undefined,
+  },
+  {
+    cel: "!has(self.name) || (has(self.signerName) ? self.name.startsWith(self.signerName.replace('/', ':') + ':') && !self.name.substring(self.signerName.size() + 1).contains(':') : !self.name.contains(':'))",
+    message:
+      "name must be the signerName with ':' for '/', then ':' and a DNS name; without signerName a DNS name alone",
+    path: ['name'],
+    holds: ({ name, signerName }) =>
+      name === undefined ||
+      (signerName === undefined
+        ? !name.includes(':')
+        : name.startsWith(prefix(signerName)) && !name.slice(prefix(signerName).length).includes(':')),
+  },
+];
+
+const targetField = withRules(
+  z.object({
+    clusterTrustBundle: withRules(clusterTrustBundleFields, clusterTrustBundleRules)
+      .optional()
+      .describe('A ClusterTrustBundle, which the kubelet projects into pods.'),
+  }),
+  [exactlyOne(['clusterTrustBundle'])],
+);
+
+type Target = z.output<typeof targetField>;
+const targetKey = ({
+  clusterTrustBundle: { name, signerName, channel } = { channel: 'live' },
+}: Target): string => JSON.stringify([name, signerName, channel]);
+
+/** One writer per object: two targets that are the same object would repair each other for ever. */
+const distinctTargets: Rule<{ targets: Target[] }> = {
+  cel: 'self.targets.all(target, self.targets.exists_one(other, other == target))',
+  message: 'must not name a target twice',
+  path: ['targets'],
+  holds: ({ targets }) => new Set(targets.map(targetKey)).size === targets.length,
+};
+
+const distinctSources: Rule<{ sources: z.output<typeof sourceField>[] }> = {
+  cel: 'self.sources.all(source, self.sources.exists_one(other, other == source))',
+  message: 'must not name a source twice',
+  path: ['sources'],
+  holds: ({ sources }) => new Set(sources.map((source) => JSON.stringify(source))).size === sources.length,
+};
+
+export const TrustBundleSpecSchema = withRules(
+  z.object({
+    trustDomain: trustDomainField
+      .describe('SPIFFE trust domain whose roots these are. Roots of two trust domains are never pooled.')
+      .meta({ 'x-kubernetes-validations': [immutable('trustDomain')] }),
+    sources: z.array(sourceField).min(1).max(16).describe('Where the roots come from.'),
+    targets: z.array(targetField).min(1).max(16).describe('Where the bundle is written to.'),
+  }),
+  [distinctSources, distinctTargets],
+).describe('Which roots are published where.');
+
+const sha256Field = z.string().max(64);
+
+const anchorStatus = z.object({
+  sha256: sha256Field.describe('Fingerprint of the root, hex.'),
+  subject: z.string().max(1024).describe('Its distinguished name (RFC 4514).'),
+  notBefore: timeField.describe('Begin of its validity.'),
+  notAfter: timeField.describe('End of its validity.'),
+  source: z.string().max(512).describe('Where it came from, such as authority/mesh.'),
+});
+
+const sourceStatus = z.object({
+  kind: z.string().max(63).describe('Kind of source, such as authority.'),
+  name: z.string().max(512).describe('Which one.'),
+  hash: sha256Field.optional().describe('SHA-256 of the roots that it gave last, hex.'),
+  lastGoodTime: timeField
+    .optional()
+    .describe('When it last gave a readable set; older content stays in force.'),
+  error: z.string().max(4096).optional().describe('Why it gives none now.'),
+});
+
+const targetStatus = z.object({
+  kind: z.string().max(63).describe('Kind of target, such as clusterTrustBundle.'),
+  name: z.string().max(1024).describe('Name of the object that is written.'),
+  apiVersion: z.string().max(128).optional().describe('API version that it is written in.'),
+  hash: sha256Field.optional().describe('SHA-256 of the bundle that was read back from it, hex.'),
+  lastVerifiedTime: timeField.optional().describe('When it was last read back and found to hold the bundle.'),
+  error: z.string().max(4096).optional().describe('Why it does not hold the bundle now.'),
+});
+
+export const TrustBundleStatusSchema = z
+  .object({
+    observedGeneration: z.int().min(0).optional().describe('metadata.generation that this status is about.'),
+    hash: sha256Field.optional().describe('SHA-256 of the bundle, hex.'),
+    anchors: z
+      .array(anchorStatus)
+      .max(512)
+      .optional()
+      .describe('The roots in the bundle.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['sha256'] }),
+    sources: z
+      .array(sourceStatus)
+      .max(16)
+      .optional()
+      .describe('Each source as last read.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['kind', 'name'] }),
+    targets: z
+      .array(targetStatus)
+      .max(16)
+      .optional()
+      .describe('Each target as last read back.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['kind', 'name'] }),
+    conditions: conditionsField,
+  })
+  .describe('What is.');
+
+export type TrustBundleSpec = z.output<typeof TrustBundleSpecSchema>;
+export type TrustBundleStatus = z.output<typeof TrustBundleStatusSchema>;
+
+/** The object as the API server returns it; status is absent until the first report. */
+export interface TrustBundle {
+  readonly apiVersion: 'mangrove.dev/v1alpha1';
+  readonly kind: 'TrustBundle';
+  readonly metadata: {
+    readonly name: string;
+    readonly uid?: string;
+    readonly generation?: number;
+    readonly resourceVersion?: string;
+    readonly creationTimestamp?: string;
+  };
+  readonly spec: z.input<typeof TrustBundleSpecSchema>;
+  readonly status?: TrustBundleStatus;
+}
+
+export const TrustBundleResource = {
+  group: 'mangrove.dev',
+  version: 'v1alpha1',
+  plural: 'trustbundles',
+  singular: 'trustbundle',
+  kind: 'TrustBundle',
+  namespaced: false,
+  shortNames: ['mtb'],
+  description: 'The roots of one trust domain: where they come from and where they are published.',
+  spec: TrustBundleSpecSchema,
+  status: TrustBundleStatusSchema,
+  rules: [
+    {
+      rule: "self.metadata.name == self.spec.trustDomain || self.metadata.name.matches('^h-[0-9a-f]{16}$')",
+      message:
+        'metadata.name must be spec.trustDomain, or h- and 16 hex digits of its SHA-256 where it is no DNS name: one TrustBundle per trust domain',
+    },
+  ],
+  columns: [
+    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
+    { name: 'Reason', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].reason' },
+    { name: 'Trust Domain', type: 'string', jsonPath: '.spec.trustDomain' },
+    { name: 'Not After', type: 'string', jsonPath: '.status.anchors[0].notAfter', priority: 1 },
+    { name: 'Verified', type: 'date', jsonPath: '.status.targets[0].lastVerifiedTime' },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+    { name: 'Hash', type: 'string', jsonPath: '.status.hash', priority: 1 },
+  ],
+} as const;
+
+/**
+ * The value of `spec` of a TrustBundle, with its defaults filled in.
+ * @throws MangroveError BUNDLE_SPEC_INVALID naming every wrong field and what to change
+ */
+export function parseTrustBundleSpec(raw: unknown): TrustBundleSpec {
+  const result = TrustBundleSpecSchema.safeParse(raw);
+  if (!result.success) {
+    throw new MangroveError('BUNDLE_SPEC_INVALID', describeIssues(result.error.issues, raw, 'spec'));
+  }
+  return result.data;
+}
