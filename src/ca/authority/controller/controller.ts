@@ -1,0 +1,148 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Logger } from 'pino';
+import { type AdmittedAuthority, admitAuthority } from '#ca/authority/claims.ts';
+import { advance, type Progress, type Publication } from '#ca/authority/lifecycle.ts';
+import type { CertificateAuthority, CertificateAuthorityStatus } from '#ca/authority/resource.ts';
+import { formatTimestamp } from '#ca/authority/secret.ts';
+import { describeAuthorities } from '#ca/authority/status.ts';
+import type { AuthorityStore } from '#ca/authority/store.ts';
+import type { Step } from '#ca/issuance/issue.ts';
+import { errorCode, errorMessage, errorRow } from '#errors/error.ts';
+import type { Cache } from '#kube/cache.ts';
+import type { KubeClient } from '#kube/client.ts';
+import { setCondition } from '#kube/condition.ts';
+import type { EventRecorder } from '#kube/event.ts';
+import { certificateAuthorities } from '#kube/resource.ts';
+
+/** What main passes in from bundles: neither room knows the other. */
+export interface Publisher {
+  /** Makes sure that a TrustBundle publishes the roots of this CertificateAuthority. */
+  ensureTrustBundle(authority: AdmittedAuthority): Promise<void>;
+  /** Reads every required target of the trust domain now and looks for the anchor. */
+  checkPublished(trustDomain: string, anchorSha256: string): Promise<Publication>;
+}
+
+export interface AuthorityReconcilerOptions {
+  readonly client: KubeClient;
+  readonly store: AuthorityStore;
+  /** Every CertificateAuthority of the cluster. */
+  readonly authorities: Cache<CertificateAuthority>;
+  readonly publisher: Publisher;
+  readonly crypto: Crypto;
+  readonly newSerial: () => Buffer;
+  /** Only the holder of the leader Lease writes; that two hold it for a moment is harmless. */
+  readonly isLeader: () => boolean;
+  readonly events: EventRecorder;
+  readonly log: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly step?: Step;
+}
+
+/** How soon to look again while a gate is closed: its evidence comes from another object's controller. */
+const gatePollMs = 200;
+/** How often to look at an authority that nothing happened to. */
+const resyncMs = 5 * 60_000;
+
+/** Brings one CertificateAuthority forward and reports where it stands. The key is its name. */
+export function createAuthorityReconciler(
+  options: AuthorityReconcilerOptions,
+): (name: string) => Promise<{ readonly requeueAfterMs: number } | undefined> {
+  const { client, store, publisher, authorities, log } = options;
+
+  async function reconcile(name: string): Promise<{ readonly requeueAfterMs: number } | undefined> {
+    const raw = authorities.get(undefined, name);
+    if (raw === undefined || !options.isLeader()) return undefined;
+    try {
+      const admitted = admitAuthority(raw, authorities.list());
+      const progress = await bringForward(raw, admitted);
+      await report(raw, describeProgress(raw, progress));
+      return { requeueAfterMs: progress.waitingFor === undefined ? resyncMs : gatePollMs };
+    } catch (error) {
+      await reportFailure(raw, error);
+      throw error;
+    }
+  }
+
+  function bringForward(raw: CertificateAuthority, admitted: AdmittedAuthority): Promise<Progress> {
+    const { crypto, newSerial, step } = options;
+    const { owner, spec } = admitted;
+    const remembered = raw.status?.authorities?.map(({ generation }) => generation) ?? [];
+    return advance(owner, spec, remembered, {
+      store,
+      crypto,
+      newSerial,
+      ensureTrustBundle: () => publisher.ensureTrustBundle(admitted),
+      checkPublished: (sha256) => publisher.checkPublished(owner.trustDomain, sha256),
+      ...(step === undefined ? {} : { step }),
+    });
+  }
+
+  function describeProgress(
+    raw: CertificateAuthority,
+    { authorities: all, waitingFor }: Progress,
+  ): CertificateAuthorityStatus {
+    const described = describeAuthorities(all);
+    const active = described.authorities.find(({ phase }) => phase === 'Active');
+    return {
+      ...raw.status,
+      authorities: described.authorities,
+      activeAuthority: described.activeAuthority,
+      ...conditions(
+        raw,
+        active === undefined
+          ? {
+              status: 'False',
+              reason: 'AwaitingPublication',
+              message: waitingFor ?? 'no authority is active',
+            }
+          : {
+              status: 'True',
+              reason: 'Active',
+              message: `generation ${active.generation} signs until ${active.notAfter}`,
+            },
+      ),
+    };
+  }
+
+  /** A fault of the API server says nothing about the authority and is not written into its status. */
+  async function reportFailure(raw: CertificateAuthority, error: unknown): Promise<void> {
+    const code = errorCode(error);
+    log.warn(
+      { code, certificateAuthority: raw.metadata.name, err: error },
+      'certificate authority not reconciled',
+    );
+    if (code?.startsWith('CA_') !== true) return;
+    const { reason, fix } = errorRow(error);
+    const message = `${errorMessage(error)}. ${fix} (${code})`;
+    options.events.record(raw, { type: 'Warning', reason, message });
+    await report(raw, { ...raw.status, ...conditions(raw, { status: 'False', reason, message }) });
+  }
+
+  function conditions(
+    raw: CertificateAuthority,
+    ready: { readonly status: 'True' | 'False'; readonly reason: string; readonly message: string },
+  ): Pick<CertificateAuthorityStatus, 'conditions' | 'observedGeneration'> {
+    const observedGeneration = raw.metadata.generation ?? 0;
+    const next = { type: 'Ready', ...ready, observedGeneration };
+    return {
+      observedGeneration,
+      conditions: setCondition(
+        raw.status?.conditions ?? [],
+        next,
+        formatTimestamp(Math.floor(options.now() / 1000)),
+      ),
+    };
+  }
+
+  async function report(raw: CertificateAuthority, status: CertificateAuthorityStatus): Promise<void> {
+    if (isDeepStrictEqual(status, raw.status)) return;
+    await client.updateStatus(certificateAuthorities, { ...raw, status });
+    log.info(
+      { certificateAuthority: raw.metadata.name, active: status.activeAuthority },
+      'certificate authority status',
+    );
+  }
+
+  return reconcile;
+}

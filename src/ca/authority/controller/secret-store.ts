@@ -1,0 +1,115 @@
+import type { Authority } from '#ca/authority/authority.ts';
+import type { AuthorityTimestamps } from '#ca/authority/phase.ts';
+import type { NewRoot } from '#ca/authority/root.ts';
+import {
+  authorityLabel,
+  type AuthoritySecret,
+  decodeAuthority,
+  decodeRootKey,
+  decodeTimestamps,
+  encodeAuthoritySecret,
+  timestampAnnotation,
+} from '#ca/authority/secret.ts';
+import type { AuthorityOwner, AuthorityStore } from '#ca/authority/store.ts';
+import type { RootKey } from '#ca/issuance/issuing-certificate.ts';
+import { MangroveError } from '#errors/error.ts';
+import type { Cache } from '#kube/cache.ts';
+import type { KubeClient } from '#kube/client.ts';
+import { isAlreadyExists, isNotFound } from '#kube/error.ts';
+import type { PartialObjectMetadata } from '#kube/object.ts';
+import { secrets } from '#kube/resource.ts';
+
+export interface SecretStoreOptions {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  /** Metadata of every Secret with `authorityLabel` in the namespace: no key ever stands in a cache. */
+  readonly observed: Cache<PartialObjectMetadata>;
+}
+
+/** Authorities in Secrets, watched by their metadata only; the data is read when a key is needed, and then let go. */
+export function createSecretStore({ client, namespace, observed }: SecretStoreOptions): AuthorityStore {
+  /** By UID: the data of an authority's Secret is immutable, so its certificate is read once. */
+  const known = new Map<string, Authority>();
+
+  async function readOne(owner: AuthorityOwner, name: string): Promise<AuthoritySecret> {
+    try {
+      return await client.get<AuthoritySecret>(secrets, name, { namespace });
+    } catch (cause) {
+      if (!isNotFound(cause)) throw cause;
+      throw new MangroveError('CA_AUTHORITY_MISSING', `Secret ${name} of ${owner.name} is gone`, { cause });
+    }
+  }
+
+  function remember(authority: Authority): Authority {
+    known.set(authority.secretUid, authority);
+    return authority;
+  }
+
+  async function observe(owner: AuthorityOwner, { metadata }: PartialObjectMetadata): Promise<Authority> {
+    const before = known.get(metadata.uid ?? '');
+    if (before === undefined)
+      return remember(decodeAuthority(await readOne(owner, metadata.name), owner.trustDomain));
+    const { resourceVersion = before.resourceVersion, annotations = {} } = metadata;
+    return { ...before, resourceVersion, timestamps: decodeTimestamps(metadata.name, annotations) };
+  }
+
+  return {
+    async observed(owner) {
+      const own = observed.list().filter(({ metadata }) => metadata.labels?.[authorityLabel] === owner.name);
+      return await Promise.all(own.map((metadata) => observe(owner, metadata)));
+    },
+
+    async read(owner) {
+      const { items } = await client.list<AuthoritySecret>(secrets, {
+        namespace,
+        labelSelector: `${authorityLabel}=${owner.name}`,
+      });
+      return items.map((secret) => remember(decodeAuthority(secret, owner.trustDomain)));
+    },
+
+    async create(owner: AuthorityOwner, generation: number, root: NewRoot, createdAt: number) {
+      const secret = encodeAuthoritySecret(
+        { certificateAuthority: owner.name, namespace, generation, createdAt },
+        root,
+      );
+      try {
+        await client.create(secrets, secret);
+      } catch (error) {
+        // Another replica, or we ourselves before a crash: theirs is the authority, ours was never seen by anybody.
+        if (!isAlreadyExists(error)) throw error;
+        await adopt(owner, secret.metadata.name);
+      }
+    },
+
+    async stamp(authority: Authority, kind: keyof AuthorityTimestamps, seconds: number) {
+      const { secretName: name, secretUid: uid, resourceVersion } = authority;
+      // A merge patch of metadata alone: the key does not travel, and the resourceVersion is the precondition.
+      const body = { metadata: { uid, resourceVersion, annotations: timestampAnnotation(kind, seconds) } };
+      await client.patch(secrets, { name, namespace }, { type: 'merge', body });
+    },
+
+    async rootKey(authority: Authority): Promise<RootKey> {
+      const secret = await client.get<AuthoritySecret>(secrets, authority.secretName, { namespace });
+      return { certificate: authority.certificate, key: decodeRootKey(secret, authority.certificate) };
+    },
+
+    serverTime() {
+      const seconds = client.serverTime();
+      if (seconds === undefined)
+        throw new MangroveError('CA_NOT_READY', 'the API server has not answered yet');
+      return seconds;
+    },
+  };
+
+  /** What already has the name must be an authority of this very owner; anything else would be shadowed for ever. */
+  async function adopt(owner: AuthorityOwner, name: string): Promise<void> {
+    const secret = await readOne(owner, name);
+    if (secret.metadata.labels?.[authorityLabel] !== owner.name) {
+      throw new MangroveError(
+        'CA_AUTHORITY_FOREIGN',
+        `Secret ${name} exists and is not an authority of ${owner.name}`,
+      );
+    }
+    remember(decodeAuthority(secret, owner.trustDomain));
+  }
+}

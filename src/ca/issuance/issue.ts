@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import type { PreparedLeaf } from '#ca/issuance/prepare.ts';
+import type { Ledger } from '#ledger/ledger.ts';
+import { encodePem } from '#x509/pem.ts';
+import { sign } from '#x509/signature-algorithm.ts';
+import { encodeCertificate } from '#x509/tbs-certificate.ts';
+
+/** Called before each step of a flow, so that a test can kill the process at any arrow. The product passes nothing. */
+export type Step = (name: string) => void | Promise<void>;
+
+export interface IssuedLeaf {
+  readonly der: Buffer;
+  readonly serial: Buffer;
+  readonly notAfter: number;
+  /** PEM: leaf, then its issuing certificate. */
+  readonly chain: string;
+}
+
+export interface IssueContext {
+  readonly ledger: Ledger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly step?: Step;
+}
+
+/**
+ * Record the intent, sign exactly the linted bytes, record the result. A crash between any two lines may lose the
+ * certificate, never the knowledge that one may exist. With the ledger unwritable nothing is signed.
+ * @throws MangroveError LEDGER_*, all retryable.
+ */
+export async function issueLeaf(
+  prepared: PreparedLeaf,
+  { ledger, now, step }: IssueContext,
+): Promise<IssuedLeaf> {
+  const { tbs, intent, issuing } = prepared;
+  await step?.('issue/intent');
+  await ledger.recordIntent(intent);
+  await step?.('issue/sign');
+  const signature = sign(issuing.signatureAlgorithm, issuing.key, tbs);
+  const der = encodeCertificate(tbs, issuing.signatureAlgorithm, signature);
+  await step?.('issue/result');
+  const certificateSha256 = createHash('sha256').update(der).digest();
+  await ledger.recordResult({
+    serial: intent.serial,
+    outcome: 'issued',
+    certificateSha256,
+    recordedAt: now(),
+  });
+  await step?.('issue/reply');
+  return {
+    der,
+    serial: intent.serial,
+    notAfter: intent.notAfter,
+    chain: encodePem('CERTIFICATE', der) + issuing.pem,
+  };
+}

@@ -1,0 +1,116 @@
+import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { caKeyAlgorithm, type CaKeyAlgorithm } from '#ca/keys/algorithm.ts';
+import { makeCaCertificate } from '#ca/keys/ca-certificate.ts';
+import { asSigningKey, caAlgorithmOf } from '#ca/keys/private-key.ts';
+import type { Ledger } from '#ledger/ledger.ts';
+import type { Certificate } from '#x509/certificate.ts';
+import { authorityKeyIdExtension } from '#x509/extension.ts';
+import { encodePem } from '#x509/pem.ts';
+import type { SignatureAlgorithm } from '#x509/signature-algorithm.ts';
+import type { TrustDomain } from '#x509/spiffe-id.ts';
+
+/** A key that signs leaves, in the memory of one replica only, with what every leaf under it repeats. */
+export interface IssuingKey {
+  /** Id of the authority that it chains to: SKI in hex. */
+  readonly authority: string;
+  readonly certificate: Certificate;
+  readonly key: KeyObject;
+  readonly signatureAlgorithm: SignatureAlgorithm;
+  /** DER of the AKI extension of its leaves. */
+  readonly authorityKeyId: Buffer;
+  /** PEM that follows a leaf in every chain. */
+  readonly pem: string;
+}
+
+export interface IssuingRequest {
+  readonly trustDomain: TrustDomain;
+  readonly algorithm: CaKeyAlgorithm;
+  readonly serial: Buffer;
+  /** Seconds since the epoch. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** Milliseconds since the epoch, for the record. */
+  readonly now: number;
+  /** The replica that the certificate is for. */
+  readonly replica: string;
+}
+
+/** A root certificate with the key that signs under it, only for as long as it takes to mint. */
+export interface RootKey {
+  readonly certificate: Certificate;
+  readonly key: KeyObject;
+}
+
+/**
+ * Makes an issuing key and has the root sign its certificate. What is signed here is recorded like a leaf:
+ * the serial and the key are in the ledger before the signature exists.
+ */
+export async function mintIssuingKey(
+  request: IssuingRequest,
+  root: RootKey,
+  { crypto, ledger }: { readonly crypto: Crypto; readonly ledger: Ledger },
+): Promise<IssuingKey> {
+  const { publicKey, privateKey } = generateKeyPair(request.algorithm);
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
+  const authority = root.certificate.publicKey.keyId.toString('hex');
+  const { serial, notBefore, notAfter, trustDomain, now } = request;
+  const usage = caKeyAlgorithm[request.algorithm];
+  const subjectKey = await crypto.subtle.importKey('spki', new Uint8Array(spki), usage.key, true, ['verify']);
+  const rootAlgorithm = caAlgorithmOf(root.certificate);
+  const signingKey = await asSigningKey(root.key, rootAlgorithm, crypto);
+  const spkiSha256 = sha256(spki);
+  await ledger.recordIntent({
+    serial,
+    kind: 'issuing',
+    authority,
+    issuer: root.certificate.sha256,
+    frontDoor: 'controller',
+    requestUid: request.replica,
+    identity: `spiffe://${trustDomain}`,
+    spkiSha256,
+    // The library builds and signs in one step: the intent names the key and the dates, the result the certificate.
+    tbsSha256: spkiSha256,
+    notBefore,
+    notAfter,
+    recordedAt: now,
+  });
+  const certificate = await makeCaCertificate(
+    {
+      trustDomain,
+      serial,
+      spki,
+      subjectKey,
+      issuer: root.certificate,
+      signingKey,
+      signingAlgorithm: rootAlgorithm,
+      notBefore,
+      notAfter,
+    },
+    crypto,
+  );
+  await ledger.recordResult({
+    serial,
+    outcome: 'issued',
+    certificateSha256: sha256(certificate.der),
+    recordedAt: now,
+  });
+  return {
+    authority,
+    certificate,
+    key: privateKey,
+    signatureAlgorithm: usage.signatureAlgorithm,
+    authorityKeyId: authorityKeyIdExtension(certificate.publicKey.keyId),
+    pem: encodePem('CERTIFICATE', certificate.der),
+  };
+}
+
+function generateKeyPair(algorithm: CaKeyAlgorithm): { publicKey: KeyObject; privateKey: KeyObject } {
+  const { namedCurve } = caKeyAlgorithm[algorithm].key;
+  return namedCurve === undefined
+    ? generateKeyPairSync('ed25519')
+    : generateKeyPairSync('ec', { namedCurve });
+}
+
+function sha256(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}

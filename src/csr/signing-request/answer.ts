@@ -1,0 +1,59 @@
+import { type IssuedLeaf, type IssueContext, issueLeaf } from '#ca/issuance/issue.ts';
+import { type PreparedLeaf, prepareLeaf } from '#ca/issuance/prepare.ts';
+import type { FindSigner, Signer } from '#ca/issuance/signer.ts';
+import { decide } from '#csr/signing-request/decision.ts';
+import { checkLive, type LiveUids } from '#csr/signing-request/live-identity.ts';
+import type { SigningRequest } from '#csr/signing-request/signing-request.ts';
+import { type ErrorCode, errorCode, errorMessage, errorRow } from '#errors/error.ts';
+
+/** What is written to a request that awaits its signature. */
+export type Answer =
+  | { readonly outcome: 'issued'; readonly leaf: IssuedLeaf; readonly identity: string }
+  | {
+      readonly outcome: 'refused';
+      readonly code: ErrorCode;
+      readonly reason: string;
+      readonly message: string;
+    };
+
+export interface AnswerContext extends IssueContext {
+  readonly findSigner: FindSigner;
+  readonly uids: LiveUids;
+  readonly newSerial: () => Buffer;
+}
+
+/**
+ * Answers one request: a chain, or a refusal that says what to change.
+ * @throws everything that is not the requester's fault: the request stays pending and is tried again.
+ */
+export async function answer(request: SigningRequest, context: AnswerContext): Promise<Answer> {
+  const signer = context.findSigner(request.spec.signerName);
+  let prepared: PreparedLeaf;
+  try {
+    prepared = await admit(request, signer, context);
+  } catch (error) {
+    return refusal(error);
+  }
+  const leaf = await issueLeaf(prepared, context);
+  return { outcome: 'issued', leaf, identity: prepared.intent.identity };
+}
+
+async function admit(request: SigningRequest, signer: Signer, context: AnswerContext): Promise<PreparedLeaf> {
+  const { identity, leaf } = decide(request, signer.profile);
+  await context.step?.('answer/live');
+  await checkLive(identity, context.uids);
+  return prepareLeaf(leaf, signer, { now: context.now(), serial: context.newSerial() });
+}
+
+/** Ends a request only for its requester's own fault; anything else is thrown on (design §5, invariant 5). */
+function refusal(error: unknown): Answer {
+  const code = errorCode(error);
+  const row = errorRow(error);
+  if (code === undefined || row.fault !== 'requester') throw error;
+  return {
+    outcome: 'refused',
+    code,
+    reason: row.reason,
+    message: `${errorMessage(error)}. ${row.fix} (${code})`,
+  };
+}

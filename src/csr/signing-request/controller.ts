@@ -1,0 +1,118 @@
+import type { Logger } from 'pino';
+import { type Answer, type AnswerContext, answer } from '#csr/signing-request/answer.ts';
+import { awaitsSignature, withCertificate, withFailure } from '#csr/signing-request/signing-request.ts';
+import { errorCode, errorMessage, errorRow } from '#errors/error.ts';
+import type { Cache } from '#kube/cache.ts';
+import type { KubeClient } from '#kube/client.ts';
+import { isConflict, isNotFound } from '#kube/error.ts';
+import type { EventRecorder } from '#kube/event.ts';
+import type { CertificateSigningRequest } from '#kube/object.ts';
+import { certificateSigningRequests } from '#kube/resource.ts';
+
+/** What becomes of requests, for metrics. */
+export interface SigningRequestObserver {
+  /** `reason` is Issued, or the reason of the refusal; `seconds` from reading the request to the written answer. */
+  answered(outcome: Answer['outcome'], reason: string, seconds: number): void;
+  /** A fault that is not the requester's: the request stays pending. */
+  postponed(reason: string): void;
+}
+
+export interface SigningRequestReconcilerOptions extends AnswerContext {
+  readonly client: KubeClient;
+  /** The requests that await a signature of one of our signer names. */
+  readonly requests: Cache<CertificateSigningRequest>;
+  readonly events: EventRecorder;
+  readonly observer: SigningRequestObserver;
+  readonly log: Logger;
+}
+
+/** Only what awaits a signature is kept in memory; everything else is history. */
+export function keepAwaiting(request: CertificateSigningRequest): CertificateSigningRequest | undefined {
+  return awaitsSignature(request) ? request : undefined;
+}
+
+/** Answers one CertificateSigningRequest with one write and no read. The key is its name. */
+export function createSigningRequestReconciler(
+  options: SigningRequestReconcilerOptions,
+): (name: string) => Promise<void> {
+  const { client, requests, log, step } = options;
+  /** UIDs whose last write was answered by silence: they are read before they are decided again. */
+  const uncertain = new Set<string>();
+
+  async function current(name: string): Promise<CertificateSigningRequest | undefined> {
+    const cached = requests.get(undefined, name);
+    const uid = cached?.metadata.uid;
+    if (cached === undefined || uid === undefined || !uncertain.has(uid)) return cached;
+    const live = await client
+      .get<CertificateSigningRequest>(certificateSigningRequests, name)
+      .catch(ignoreGone);
+    uncertain.delete(uid);
+    return live === undefined || live.metadata.uid !== uid ? undefined : keepAwaiting(live);
+  }
+
+  async function write(request: CertificateSigningRequest, given: Answer): Promise<void> {
+    const answered =
+      given.outcome === 'issued'
+        ? withCertificate(request, given.leaf.chain)
+        : withFailure(request, { ...given, now: new Date(options.now()) });
+    await step?.('answer/write');
+    try {
+      await client.updateStatus(certificateSigningRequests, answered);
+    } catch (error) {
+      // It changed or went away while we signed: what it is now arrives by the watch, and the serial is in the ledger.
+      if (isConflict(error) || isNotFound(error)) return;
+      if (request.metadata.uid !== undefined) uncertain.add(request.metadata.uid);
+      throw error;
+    }
+  }
+
+  function tell(request: CertificateSigningRequest, given: Answer, seconds: number): void {
+    const about = {
+      request: request.metadata.name,
+      signerName: request.spec.signerName,
+      username: request.spec.username,
+    };
+    if (given.outcome === 'issued') {
+      const { leaf, identity } = given;
+      log.info(
+        { ...about, identity, serial: leaf.serial.toString('hex'), notAfter: leaf.notAfter },
+        'certificate issued',
+      );
+      options.observer.answered('issued', 'Issued', seconds);
+    } else {
+      log.warn({ ...about, code: given.code, reason: given.reason }, `request refused: ${given.message}`);
+      options.observer.answered('refused', given.reason, seconds);
+    }
+  }
+
+  function postpone(request: CertificateSigningRequest, error: unknown): void {
+    const { reason, fix } = errorRow(error);
+    const code = errorCode(error);
+    log.warn(
+      { request: request.metadata.name, signerName: request.spec.signerName, code, err: error },
+      'request postponed',
+    );
+    options.observer.postponed(reason);
+    const message = `not signed yet, will be tried again: ${errorMessage(error)}. ${fix}${code === undefined ? '' : ` (${code})`}`;
+    options.events.record(request, { type: 'Warning', reason, message });
+  }
+
+  return async (name) => {
+    const started = options.now();
+    const request = await current(name);
+    if (request === undefined) return;
+    try {
+      const given = await answer(request, options);
+      await write(request, given);
+      tell(request, given, (options.now() - started) / 1000);
+    } catch (error) {
+      postpone(request, error);
+      throw error;
+    }
+  };
+}
+
+function ignoreGone(error: unknown): undefined {
+  if (!isNotFound(error)) throw error;
+  return undefined;
+}
