@@ -1,5 +1,104 @@
-import { type ErrorRows, internal } from '#errors/row.ts';
+import { type ErrorRows, internal, misconfigured, unavailable } from '#errors/row.ts';
 
 export const bundlesErrors = {
-  BUNDLES_UNEXPECTED: internal('InternalError', 'This is a bug: report it with the log lines around it.'),
+  BUNDLE_SPEC_INVALID: misconfigured('InvalidSpec', 'Correct the TrustBundle; the message names the field.'),
+  BUNDLE_PEM_INVALID: misconfigured(
+    'SourceInvalid',
+    'Give PEM blocks of type CERTIFICATE and nothing else: no headers, no text between blocks, no damaged block.',
+  ),
+  BUNDLE_ANCHOR_MALFORMED: misconfigured(
+    'AnchorInvalid',
+    'Replace the certificate: it is not strict DER of an X.509 certificate, and a verifier may read it differently.',
+  ),
+  BUNDLE_ANCHOR_NOT_V3: misconfigured(
+    'AnchorInvalid',
+    'Use an X.509 version 3 root: older versions cannot say that they are a CA, and the API server refuses them.',
+  ),
+  BUNDLE_ANCHOR_NOT_CA: misconfigured(
+    'AnchorInvalid',
+    'Use a root certificate whose basicConstraints extension is critical and has cA TRUE.',
+  ),
+  BUNDLE_ANCHOR_KEY_USAGE: misconfigured(
+    'AnchorInvalid',
+    'Use a root certificate whose keyUsage extension has keyCertSign.',
+  ),
+  BUNDLE_ANCHOR_NOT_SELF_SIGNED: misconfigured(
+    'AnchorInvalid',
+    'Give the root that the certificate chains to; intermediates belong into the chains that servers present.',
+  ),
+  BUNDLE_ANCHOR_SIGNATURE: misconfigured(
+    'AnchorInvalid',
+    'Replace the certificate: its own key does not verify its signature, so it was altered.',
+  ),
+  BUNDLE_ANCHOR_EXTENSION: misconfigured(
+    'AnchorInvalid',
+    'Use a root certificate without critical extensions that verifiers do not know.',
+  ),
+  BUNDLE_ANCHOR_FOREIGN: misconfigured(
+    'TrustDomainMismatch',
+    'Publish roots of another trust domain in a TrustBundle of their own.',
+  ),
+  BUNDLE_ANCHOR_EXPIRED: misconfigured(
+    'AnchorExpired',
+    'Remove the expired root from its source; it has left the bundle.',
+  ),
+  BUNDLE_ANCHOR_NOT_YET_VALID: misconfigured(
+    'AnchorNotYetValid',
+    'Nothing, if the date is right: the root joins the bundle shortly before it becomes valid.',
+  ),
+  BUNDLE_EMPTY: misconfigured(
+    'BundleEmpty',
+    'Add a source with at least one valid root; until then targets keep what they hold.',
+  ),
+  BUNDLE_TOO_LARGE: misconfigured(
+    'BundleTooLarge',
+    'Remove roots: the API server accepts at most 1048576 bytes of PEM in one object.',
+  ),
+  BUNDLE_SOURCE_NOT_FOUND: misconfigured('SourceNotFound', 'Create the source, or correct its name.'),
+  BUNDLE_SOURCE_PENDING: unavailable('SourcePending', 'Wait: the source exists but has no root yet.'),
+  BUNDLE_SOURCE_TRUST_DOMAIN: misconfigured(
+    'TrustDomainMismatch',
+    'Name a source of the same trust domain: bundles of two trust domains are never pooled.',
+  ),
+  BUNDLE_TARGET_FOREIGN: misconfigured(
+    'TargetForeign',
+    'Delete or rename the object, or change the target: Mangrove takes over nothing that it did not create.',
+  ),
+  BUNDLE_TARGET_CONFLICTED: misconfigured(
+    'TargetConflicted',
+    'Let only one TrustBundle name this target; while several do, the oldest one publishes.',
+  ),
+  BUNDLE_TARGET_FORBIDDEN: {
+    ...unavailable(
+      'TargetForbidden',
+      'Grant verb attest on the signer name and get, list, watch, create and update on clustertrustbundles.',
+    ),
+    http: 403,
+    grpc: 'PERMISSION_DENIED',
+  },
+  BUNDLE_TARGET_REJECTED: misconfigured(
+    'TargetRejected',
+    'Read the message of the API server or its admission policy and remove the cause.',
+  ),
+  BUNDLE_TARGET_UNAVAILABLE: unavailable(
+    'TargetUnavailable',
+    'Nothing, if it passes: the write is tried again with a growing delay.',
+  ),
+  BUNDLE_TARGET_ALTERED: unavailable(
+    'TargetAltered',
+    'Find who else writes the object; the message names what differed when it was read back.',
+  ),
+  BUNDLE_API_ABSENT: unavailable(
+    'ClusterTrustBundleAbsent',
+    'Enable the ClusterTrustBundle API of kube-apiserver (on by default from Kubernetes 1.37).',
+  ),
+  BUNDLE_API_UNKNOWN: unavailable(
+    'ClusterTrustBundleUnknown',
+    'Wait, or look at the connection to the API server: whether it serves ClusterTrustBundle is not known yet.',
+  ),
+  BUNDLE_NOT_FOUND: unavailable(
+    'TrustBundleNotFound',
+    'Create a TrustBundle for the trust domain; each CertificateAuthority makes one by itself.',
+  ),
+  BUNDLE_UNEXPECTED: internal('InternalError', 'This is a bug: report it with the log lines around it.'),
 } as const satisfies ErrorRows<string>;

@@ -1,0 +1,50 @@
+import type { Anchor } from '#bundles/bundle/anchor.ts';
+import { requireTrustDomain } from '#bundles/bundle/bundle.ts';
+import type { Source } from '#bundles/source/source.ts';
+
+/** What a source is worth now. */
+export interface SourceReading {
+  readonly name: string;
+  /** Of the last good reading; undefined when there was none since the start of this process. */
+  readonly anchors: readonly Anchor[] | undefined;
+  /** Wall clock of the last good reading, ms. */
+  readonly goodAt: number | undefined;
+  /** Why the newest reading failed; undefined when it was good. */
+  readonly error: unknown;
+}
+
+/** Last good content of the sources of one TrustBundle: a bad source freezes itself and nobody else. */
+export interface SourceMemory {
+  /** Reads every source, each on its own; never throws. Forgets sources that are not in the list any more. */
+  read(sources: readonly Source[]): Promise<readonly SourceReading[]>;
+}
+
+/** @param now wall clock, ms */
+export function createSourceMemory(trustDomain: string, now: () => number): SourceMemory {
+  let lastGood = new Map<string, SourceReading>();
+  return {
+    async read(sources) {
+      const readings = await Promise.all(
+        sources.map((source) => readOne(source, trustDomain, lastGood.get(source.name), now)),
+      );
+      lastGood = new Map(readings.map((reading) => [reading.name, reading]));
+      return readings;
+    },
+  };
+}
+
+async function readOne(
+  source: Source,
+  trustDomain: string,
+  before: SourceReading | undefined,
+  now: () => number,
+): Promise<SourceReading> {
+  try {
+    const anchors = await source.read();
+    // Here and not in each source, so that none can forget it; a foreign root then costs its own source only.
+    for (const anchor of anchors) requireTrustDomain(trustDomain, anchor);
+    return { name: source.name, anchors, goodAt: now(), error: undefined };
+  } catch (error) {
+    return { name: source.name, anchors: before?.anchors, goodAt: before?.goodAt, error };
+  }
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { createSourceMemory } from '#bundles/source/memory.ts';
+import { fabricatedAnchor } from '../support/fabricate.ts';
+
+const one = fabricatedAnchor('one');
+const two = fabricatedAnchor('two');
+const good = (name: string, ...anchors: (typeof one)[]) => ({ name, read: () => anchors });
+const bad = (name: string) => ({
+  name,
+  read: () => {
+    throw new Error('gone');
+  },
+});
+
+describe('a source that fails', () => {
+  it('keeps its last good content and the time of it, and stops no other source', async () => {
+    let now = 1000;
+    const memory = createSourceMemory('east.test', () => now);
+    await memory.read([good('a', one), good('b', one)]);
+    now = 2000;
+    expect(await memory.read([bad('a'), good('b', two)])).toEqual([
+      { name: 'a', anchors: [one], goodAt: 1000, error: new Error('gone') },
+      { name: 'b', anchors: [two], goodAt: 2000, error: undefined },
+    ]);
+  });
+
+  it('is worth nothing known when it never was good', async () => {
+    const memory = createSourceMemory('east.test', () => 1000);
+    expect(await memory.read([bad('a')])).toEqual([
+      { name: 'a', anchors: undefined, goodAt: undefined, error: new Error('gone') },
+    ]);
+  });
+
+  it('is forgotten with its content when the spec no longer names it', async () => {
+    const memory = createSourceMemory('east.test', () => 1000);
+    await memory.read([good('a', one)]);
+    await memory.read([good('b', two)]);
+    expect(await memory.read([bad('a')])).toMatchObject([{ anchors: undefined }]);
+  });
+
+  it('may fail as a promise', async () => {
+    const memory = createSourceMemory('east.test', () => 1000);
+    const source = { name: 'a', read: () => Promise.reject(new Error('later')) };
+    expect(await memory.read([source])).toMatchObject([{ error: new Error('later') }]);
+  });
+});
+
+it('refuses a source with a root that names another trust domain, and that source only', async () => {
+  const memory = createSourceMemory('east.test', () => 1000);
+  const foreign = { ...one, spiffeTrustDomain: 'west.test' };
+  const own = { ...two, spiffeTrustDomain: 'east.test' };
+  expect(await memory.read([good('a', foreign), good('b', own)])).toMatchObject([
+    { anchors: undefined, error: { code: 'BUNDLE_ANCHOR_FOREIGN' } },
+    { anchors: [own], error: undefined },
+  ]);
+});

@@ -1,0 +1,116 @@
+import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync, webcrypto } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
+
+x509.cryptoProvider.set(webcrypto);
+// For the tests: whoever imports the library first has to polyfill it first.
+export { x509 };
+
+export interface RootOptions {
+  readonly subject?: string;
+  readonly notBefore?: Date;
+  readonly notAfter?: Date;
+  readonly extensions?: readonly x509.Extension[];
+  readonly keys?: webcrypto.CryptoKeyPair;
+  readonly algorithm?: webcrypto.RsaHashedKeyGenParams | webcrypto.EcKeyGenParams | webcrypto.Algorithm;
+}
+
+/** A root as Mangrove, SPIRE or a careful operator would make it, by a library that is not ours. */
+export async function makeRoot(options: RootOptions = {}): Promise<Buffer> {
+  const keys = options.keys ?? (await makeKeys(options.algorithm));
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: options.subject ?? 'CN=east.test',
+    notBefore: options.notBefore ?? new Date(Date.now() - 120_000),
+    notAfter: options.notAfter ?? new Date(Date.now() + 86_400_000),
+    keys,
+    ...signingAlgorithm(keys),
+    extensions: [...(options.extensions ?? rootExtensions())],
+  });
+  return Buffer.from(certificate.rawData);
+}
+
+export async function makeKeys(
+  algorithm: webcrypto.RsaHashedKeyGenParams | webcrypto.EcKeyGenParams | webcrypto.Algorithm = {
+    name: 'ECDSA',
+    namedCurve: 'P-256',
+  },
+): Promise<webcrypto.CryptoKeyPair> {
+  return (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+}
+
+const hashes = new Map([
+  ['P-384', 'SHA-384'],
+  ['P-521', 'SHA-512'],
+]);
+
+function signingAlgorithm(keys: webcrypto.CryptoKeyPair) {
+  if (keys.publicKey.algorithm.name !== 'ECDSA') return undefined;
+  const { namedCurve } = keys.publicKey.algorithm as webcrypto.EcKeyAlgorithm;
+  const hash = hashes.get(namedCurve) ?? 'SHA-256';
+  return { signingAlgorithm: { name: 'ECDSA', hash } };
+}
+
+export function rootExtensions(): x509.Extension[] {
+  return [
+    new x509.BasicConstraintsExtension(true, undefined, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+  ];
+}
+
+export function spiffeUri(uri: string): x509.Extension {
+  return new x509.SubjectAlternativeNameExtension([{ type: 'url', value: uri }]);
+}
+
+/** An intermediate: a CA certificate that another key signed. */
+export async function makeIntermediate(): Promise<Buffer> {
+  const issuer = await makeKeys();
+  const subject = await makeKeys();
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: 'CN=intermediate',
+    issuer: 'CN=root',
+    notBefore: new Date(Date.now() - 120_000),
+    notAfter: new Date(Date.now() + 86_400_000),
+    publicKey: subject.publicKey,
+    signingKey: issuer.privateKey,
+    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+    extensions: rootExtensions(),
+  });
+  return Buffer.from(certificate.rawData);
+}
+
+/** PEM as OpenSSL writes it, made without our own writer. */
+export function pem(der: Uint8Array, label = 'CERTIFICATE'): string {
+  const base64 = Buffer.from(der).toString('base64');
+  return `-----BEGIN ${label}-----\n${base64.match(/.{1,64}/g)?.join('\n') ?? ''}\n-----END ${label}-----\n`;
+}
+
+/** A self-signed certificate by OpenSSL, for what libraries refuse to write. */
+export function opensslRoot(args: readonly string[] = ['-key', 'key.pem'], config = ROOT_CONFIG): Buffer {
+  const dir = mkdtempSync(join(tmpdir(), 'mangrove-root-'));
+  try {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    writeFileSync(join(dir, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    writeFileSync(join(dir, 'openssl.cnf'), config);
+    const request = 'req -x509 -new -config openssl.cnf -days 30 -outform DER -out root.der';
+    execFileSync('openssl', [...request.split(' '), ...args], { cwd: dir, stdio: 'pipe' });
+    return readFileSync(join(dir, 'root.der'));
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+export const ROOT_CONFIG = `
+[req]
+prompt = no
+distinguished_name = dn
+x509_extensions = ext
+[dn]
+CN = root by OpenSSL
+[ext]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+`;
