@@ -1,12 +1,137 @@
-/** Codes of everything that this room refuses. */
-export type X509Code = 'DER_TRUNCATED';
+/** Codes of everything that this room refuses; their rows are in errors/x509.ts. */
+export type X509Code =
+  | DerCode
+  | PemCode
+  | SpiffeCode
+  | NameCode
+  | KeyCode
+  | SignatureCode
+  | ExtensionCode
+  | RequestCode
+  | CertificateCode
+  | LintCode
+  /** The caller gave an encoder a value that has no encoding: a bug on our side. */
+  | 'ENCODING_INVALID';
+
+type DerCode =
+  | 'DER_TRUNCATED'
+  | 'DER_TRAILING_BYTES'
+  | 'DER_LENGTH_INDEFINITE'
+  | 'DER_LENGTH_NOT_MINIMAL'
+  | 'DER_TAG_LONG_FORM'
+  | 'DER_TAG_UNEXPECTED'
+  | 'DER_TOO_DEEP'
+  | 'DER_BOOLEAN_INVALID'
+  | 'DER_NULL_INVALID'
+  | 'DER_INTEGER_INVALID'
+  | 'DER_INTEGER_NOT_MINIMAL'
+  | 'DER_BIT_STRING_INVALID'
+  | 'DER_BIT_STRING_UNUSED_BITS'
+  | 'DER_OID_INVALID'
+  | 'DER_SET_ORDER'
+  | 'DER_TIME_INVALID'
+  | 'DER_TIME_FORM'
+  | 'DER_DEFAULT_ENCODED';
+
+type PemCode =
+  | 'PEM_TOO_LARGE'
+  | 'PEM_TOO_MANY_BLOCKS'
+  | 'PEM_NO_BLOCK'
+  | 'PEM_LABEL_UNEXPECTED'
+  | 'PEM_TEXT_OUTSIDE_BLOCK'
+  | 'PEM_HEADER'
+  | 'PEM_UNTERMINATED'
+  | 'PEM_BASE64_INVALID';
+
+type SpiffeCode =
+  | 'SPIFFE_ID_TOO_LONG'
+  | 'SPIFFE_SCHEME_INVALID'
+  | 'SPIFFE_TRUST_DOMAIN_INVALID'
+  | 'SPIFFE_PATH_CHARACTER'
+  | 'SPIFFE_PATH_EMPTY_SEGMENT'
+  | 'SPIFFE_PATH_DOT_SEGMENT';
+
+type NameCode =
+  | 'NAME_INVALID'
+  | 'NAME_STRING_INVALID'
+  | 'NAME_TOO_MANY_ATTRIBUTES'
+  | 'GENERAL_NAME_INVALID'
+  | 'GENERAL_NAME_NOT_PRINTABLE'
+  | 'GENERAL_NAMES_EMPTY'
+  | 'GENERAL_NAMES_TOO_MANY';
+
+type KeyCode =
+  | 'KEY_ALGORITHM_UNSUPPORTED'
+  | 'KEY_PARAMETERS_INVALID'
+  | 'KEY_EXPLICIT_PARAMETERS'
+  | 'KEY_CURVE_UNSUPPORTED'
+  | 'KEY_POINT_COMPRESSED'
+  | 'KEY_POINT_INVALID'
+  | 'KEY_RSA_SIZE'
+  | 'KEY_RSA_EXPONENT'
+  | 'KEY_RSA_MODULUS'
+  | 'KEY_UNUSABLE';
+
+type SignatureCode =
+  | 'SIGNATURE_ALGORITHM_UNSUPPORTED'
+  | 'SIGNATURE_PARAMETERS_INVALID'
+  | 'SIGNATURE_KEY_MISMATCH';
+
+type ExtensionCode =
+  | 'EXTENSION_DUPLICATE'
+  | 'EXTENSION_TRAILING_BYTES'
+  | 'EXTENSION_CRITICAL_UNKNOWN'
+  | 'EXTENSIONS_EMPTY'
+  | 'EXTENSIONS_TOO_MANY'
+  | 'BASIC_CONSTRAINTS_INVALID'
+  | 'KEY_USAGE_INVALID'
+  | 'EXTENDED_KEY_USAGE_INVALID'
+  | 'KEY_ID_INVALID';
+
+type RequestCode =
+  | 'CSR_TOO_LARGE'
+  | 'CSR_VERSION_UNSUPPORTED'
+  | 'CSR_ATTRIBUTE_DUPLICATE'
+  | 'CSR_ATTRIBUTE_INVALID'
+  | 'CSR_ATTRIBUTES_TOO_MANY'
+  | 'CSR_CHALLENGE_PASSWORD'
+  | 'CSR_SIGNATURE_INVALID';
+
+type CertificateCode =
+  | 'CERTIFICATE_TOO_LARGE'
+  | 'CERTIFICATE_VERSION_UNSUPPORTED'
+  | 'CERTIFICATE_SERIAL_INVALID'
+  | 'CERTIFICATE_SIGNATURE_ALGORITHM_MISMATCH'
+  | 'CERTIFICATE_ISSUER_EMPTY'
+  | 'CERTIFICATE_VALIDITY_INVALID'
+  | 'CERTIFICATE_UNIQUE_ID';
+
+type LintCode =
+  | 'LINT_MALFORMED'
+  | 'LINT_VERSION'
+  | 'LINT_SERIAL'
+  | 'LINT_SIGNATURE_ALGORITHM'
+  | 'LINT_ISSUER'
+  | 'LINT_VALIDITY'
+  | 'LINT_SUBJECT'
+  | 'LINT_PUBLIC_KEY'
+  | 'LINT_EXTENSION_DUPLICATE'
+  | 'LINT_EXTENSION_UNEXPECTED'
+  | 'LINT_EXTENSION_MISSING'
+  | 'LINT_CRITICALITY'
+  | 'LINT_BASIC_CONSTRAINTS'
+  | 'LINT_KEY_USAGE'
+  | 'LINT_EXTENDED_KEY_USAGE'
+  | 'LINT_SUBJECT_ALT_NAME'
+  | 'LINT_SUBJECT_KEY_ID'
+  | 'LINT_AUTHORITY_KEY_ID';
 
 /** Input that is not what its standard says. Always thrown for hostile bytes; never a bare RangeError. */
 export class X509Error extends Error {
   readonly code: X509Code;
 
-  constructor(code: X509Code, message: string) {
-    super(message);
+  constructor(code: X509Code, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
     this.name = 'X509Error';
     this.code = code;
   }

@@ -1,0 +1,290 @@
+import { oidText } from '#x509/der/oid.ts';
+import { describeTag, Tag } from '#x509/der/tag.ts';
+import { generalizedTimeSeconds, utcTimeSeconds } from '#x509/der/time.ts';
+import { type X509Code, X509Error } from '#x509/error.ts';
+
+const maxDepth = 16;
+const maxNamedBitOctets = 4;
+
+/**
+ * Reads one DER document: `read` consumes it, and a byte left over is refused with `trailing`.
+ * Nothing is copied: what the reader returns shares memory with `bytes`.
+ */
+export function readDer<T>(
+  bytes: Buffer,
+  read: (reader: DerReader) => T,
+  trailing: X509Code = 'DER_TRAILING_BYTES',
+): T {
+  const reader = new DerReader(bytes, 0, bytes.length, 0);
+  const value = read(reader);
+  reader.finish(trailing);
+  return value;
+}
+
+/**
+ * A cursor over the elements of one constructed encoding, strict to X.690 §10 and §11: one-byte tags, definite
+ * minimal lengths, no default values, and no way to leave an element without having read all of it.
+ */
+export class DerReader {
+  readonly #bytes: Buffer;
+  readonly #end: number;
+  readonly #depth: number;
+  #at: number;
+  /** Where the contents of the element that was read last begin; they end at #at. */
+  #contents = 0;
+
+  constructor(bytes: Buffer, from: number, to: number, depth: number) {
+    if (depth > maxDepth) throw fail('DER_TOO_DEEP', from, `is nested deeper than ${maxDepth} levels`);
+    this.#bytes = bytes;
+    this.#at = from;
+    this.#end = to;
+    this.#depth = depth;
+  }
+
+  get atEnd(): boolean {
+    return this.#at === this.#end;
+  }
+
+  /** Whether the next element has this identifier octet: how OPTIONAL and CHOICE are read. */
+  nextIs(tag: number): boolean {
+    return this.#at < this.#end && this.#bytes[this.#at] === tag;
+  }
+
+  /** The next identifier octet. */
+  nextTag(): number {
+    const tag = this.#at < this.#end ? this.#bytes[this.#at] : undefined;
+    if (tag === undefined) throw fail('DER_TRUNCATED', this.#at, 'is missing');
+    return tag;
+  }
+
+  finish(code: X509Code = 'DER_TRAILING_BYTES'): void {
+    if (this.atEnd) return;
+    throw new X509Error(code, `${this.#end - this.#at} unexpected bytes at byte ${this.#at}`);
+  }
+
+  /** Reads the contents of the next element, which must have this tag, with `read`. */
+  within<T>(tag: number, read: (inner: DerReader) => T): T {
+    this.#open(tag);
+    const inner = new DerReader(this.#bytes, this.#contents, this.#at, this.#depth + 1);
+    const value = read(inner);
+    inner.finish();
+    return value;
+  }
+
+  optional<T>(tag: number, read: (inner: DerReader) => T): T | undefined {
+    return this.nextIs(tag) ? this.within(tag, read) : undefined;
+  }
+
+  /** Like `within`, for each element of a SET OF, which DER sorts by encoding (X.690 §11.6). */
+  setOf(tag: number, read: (inner: DerReader) => void): void {
+    this.within(tag, (inner) => {
+      let previous = -1;
+      while (!inner.atEnd) {
+        const start = inner.#at;
+        read(inner);
+        if (previous >= 0 && this.#bytes.compare(this.#bytes, start, inner.#at, previous, start) > 0) {
+          throw fail('DER_SET_ORDER', start, 'is not in the order of a DER SET OF');
+        }
+        previous = start;
+      }
+    });
+  }
+
+  /** The whole next element, header included, as it stands. */
+  element(tag: number): Buffer {
+    const start = this.#at;
+    this.#open(tag);
+    return this.#bytes.subarray(start, this.#at);
+  }
+
+  /** The whole next element, whatever it is, checked to be well-formed all the way down. */
+  anyElement(): Buffer {
+    const start = this.#at;
+    this.#skipAny(this.nextTag());
+    return this.#bytes.subarray(start, this.#at);
+  }
+
+  #skipAny(tag: number): void {
+    if (tag === Tag.boolean) this.boolean();
+    else if (tag === Tag.integer) this.integer();
+    else if (tag === Tag.bitString) this.#openBits();
+    else if (tag === Tag.null) this.null();
+    else if (tag === Tag.oid) this.oid();
+    else if ((tag & 0x20) === 0) this.#open(tag);
+    else {
+      this.within(tag, (inner) => {
+        while (!inner.atEnd) inner.anyElement();
+      });
+    }
+    // X.690 §10.2: DER has no constructed strings; of the universal types only SEQUENCE and SET are constructed.
+    const constructed = tag === Tag.sequence || tag === Tag.set;
+    if (tag < 0x40 && (tag === 0 || constructed !== ((tag & 0x20) !== 0))) {
+      throw fail('DER_TAG_UNEXPECTED', this.#contents, `is ${describeTag(tag)}, which DER does not have`);
+    }
+  }
+
+  /** The contents of the next element as bytes. */
+  contents(tag: number): Buffer {
+    this.#open(tag);
+    return this.#bytes.subarray(this.#contents, this.#at);
+  }
+
+  boolean(): boolean {
+    this.#open(Tag.boolean);
+    const value = this.#bytes[this.#contents];
+    if (this.#length !== 1 || (value !== 0x00 && value !== 0xff)) {
+      throw fail('DER_BOOLEAN_INVALID', this.#contents, 'is not a BOOLEAN of DER, which is 00 or ff');
+    }
+    return value === 0xff;
+  }
+
+  /** BOOLEAN DEFAULT FALSE: present only when it is TRUE (X.690 §11.5). */
+  booleanOrFalse(): boolean {
+    if (!this.nextIs(Tag.boolean)) return false;
+    if (this.boolean()) return true;
+    throw fail(
+      'DER_DEFAULT_ENCODED',
+      this.#contents,
+      'encodes FALSE, which is the default and must be absent',
+    );
+  }
+
+  null(): void {
+    this.#open(Tag.null);
+    if (this.#length !== 0) throw fail('DER_NULL_INVALID', this.#contents, 'is a NULL with contents');
+  }
+
+  /** Two's-complement contents of an INTEGER. */
+  integer(tag: number = Tag.integer): Buffer {
+    this.#open(tag);
+    if (this.#length === 0)
+      throw fail('DER_INTEGER_INVALID', this.#contents, 'is an INTEGER without contents');
+    const first = this.#bytes[this.#contents] ?? 0;
+    const signBit = (this.#bytes[this.#contents + 1] ?? 0) & 0x80;
+    if (this.#length > 1 && ((first === 0x00 && signBit === 0) || (first === 0xff && signBit !== 0))) {
+      throw fail('DER_INTEGER_NOT_MINIMAL', this.#contents, 'is a padded INTEGER');
+    }
+    return this.#bytes.subarray(this.#contents, this.#at);
+  }
+
+  /** A non-negative INTEGER below 2^31. */
+  smallInteger(): number {
+    const contents = this.integer();
+    if (contents.length > 4 || ((contents[0] ?? 0) & 0x80) !== 0) {
+      throw fail('DER_INTEGER_INVALID', this.#contents, 'is not an INTEGER from 0 to 2^31 - 1');
+    }
+    return contents.readUIntBE(0, contents.length);
+  }
+
+  /** Big-endian magnitude, without a sign octet, of an INTEGER above zero. */
+  positiveInteger(): Buffer {
+    const contents = this.integer();
+    const first = contents[0] ?? 0;
+    if (first >= 0x80 || (first === 0 && contents.length === 1)) {
+      throw fail('DER_INTEGER_INVALID', this.#contents, 'is not a positive INTEGER');
+    }
+    return first === 0 ? contents.subarray(1) : contents;
+  }
+
+  /** A BIT STRING that holds whole octets: a key or a signature. */
+  bitString(): Buffer {
+    const unused = this.#openBits();
+    if (unused !== 0) {
+      throw fail(
+        'DER_BIT_STRING_UNUSED_BITS',
+        this.#contents,
+        `leaves ${unused} bits unused where octets are expected`,
+      );
+    }
+    return this.#bytes.subarray(this.#contents + 1, this.#at);
+  }
+
+  /** A BIT STRING of named bits: bit n of the standard is 1 << n. Trailing zero bits are refused (X.690 §11.2.2). */
+  namedBits(): number {
+    const unused = this.#openBits();
+    const octets = this.#length - 1;
+    const last = this.#bytes[this.#at - 1] ?? 0;
+    if (octets > maxNamedBitOctets || (octets > 0 && (last & ((2 << unused) - 1)) !== 1 << unused)) {
+      throw fail('DER_BIT_STRING_INVALID', this.#contents, 'is not the shortest form of a set of flags');
+    }
+    let bits = 0;
+    for (let bit = 0; bit < octets * 8; bit++) {
+      if (((this.#bytes[this.#contents + 1 + (bit >> 3)] ?? 0) & (0x80 >> (bit & 7))) !== 0) bits |= 1 << bit;
+    }
+    return bits;
+  }
+
+  oid(): string {
+    this.#open(Tag.oid);
+    return oidText(this.#bytes, this.#contents, this.#at);
+  }
+
+  /** Epoch seconds of a Time: UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 §4.1.2.5). */
+  time(): number {
+    if (this.nextIs(Tag.generalizedTime)) {
+      this.#open(Tag.generalizedTime);
+      return generalizedTimeSeconds(this.#bytes, this.#contents, this.#at);
+    }
+    this.#open(Tag.utcTime);
+    return utcTimeSeconds(this.#bytes, this.#contents, this.#at);
+  }
+
+  get #length(): number {
+    return this.#at - this.#contents;
+  }
+
+  /** Opens a BIT STRING; returns how many bits of its last octet are padding, which must be zero. */
+  #openBits(): number {
+    this.#open(Tag.bitString);
+    const unused = this.#bytes[this.#contents] ?? 0;
+    const padding = this.#length === 1 ? unused : (this.#bytes[this.#at - 1] ?? 0) & ((1 << unused) - 1);
+    if (this.#length === 0 || unused > 7 || padding !== 0) {
+      throw fail('DER_BIT_STRING_INVALID', this.#contents, 'is a BIT STRING with wrong padding');
+    }
+    return unused;
+  }
+
+  /** Reads tag and length of the next element, and moves the cursor behind its contents. */
+  #open(tag: number): void {
+    const start = this.#at;
+    const found = this.nextTag();
+    if ((found & 0x1f) === 0x1f) throw fail('DER_TAG_LONG_FORM', start, 'has a tag of several bytes');
+    if (found !== tag) {
+      throw fail(
+        'DER_TAG_UNEXPECTED',
+        start,
+        `is ${describeTag(found)} where ${describeTag(tag)} is expected`,
+      );
+    }
+    if (start + 1 >= this.#end) throw fail('DER_TRUNCATED', start, 'has no length');
+    const first = this.#bytes[start + 1] ?? 0;
+    this.#contents = start + 2;
+    const length = first < 0x80 ? first : this.#longLength(start, first);
+    if (length > this.#end - this.#contents) {
+      throw fail(
+        'DER_TRUNCATED',
+        start,
+        `says ${length} bytes where ${Math.max(0, this.#end - this.#contents)} are left`,
+      );
+    }
+    this.#at = this.#contents + length;
+  }
+
+  #longLength(start: number, first: number): number {
+    if (first === 0x80) throw fail('DER_LENGTH_INDEFINITE', start, 'has an indefinite length');
+    const octets = first & 0x7f;
+    if (octets > this.#end - this.#contents) throw fail('DER_TRUNCATED', start, 'ends within its length');
+    let length = 0;
+    for (let at = this.#contents; at < this.#contents + octets; at++)
+      length = length * 256 + (this.#bytes[at] ?? 0);
+    if (this.#bytes[this.#contents] === 0 || length < 0x80) {
+      throw fail('DER_LENGTH_NOT_MINIMAL', start, 'does not use the shortest form of its length');
+    }
+    this.#contents += octets;
+    return length;
+  }
+}
+
+function fail(code: X509Code, at: number, what: string): X509Error {
+  return new X509Error(code, `the element at byte ${at} ${what}`);
+}

@@ -1,0 +1,81 @@
+import { type DerReader } from '#x509/der/reader.ts';
+import { contextConstructed, contextPrimitive, describeTag } from '#x509/der/tag.ts';
+import { X509Error } from '#x509/error.ts';
+
+/** A GeneralName (RFC 5280 §4.2.1.6). Text values are printable ASCII without blanks and are not decoded further. */
+export type GeneralName =
+  | { readonly kind: 'uri' | 'dns' | 'email'; readonly value: string }
+  | { readonly kind: 'ip'; readonly value: Buffer }
+  | {
+      /** otherName, x400Address, directoryName, ediPartyName or registeredID, well-formed and kept as it stands. */
+      readonly kind: 'other';
+      readonly tag: number;
+      readonly der: Buffer;
+    };
+
+const email = contextPrimitive(1);
+const dns = contextPrimitive(2);
+const uri = contextPrimitive(6);
+const ip = contextPrimitive(7);
+const others = new Map([
+  [contextConstructed(0), 0],
+  [contextConstructed(3), 3],
+  [contextConstructed(4), 4],
+  [contextConstructed(5), 5],
+  [contextPrimitive(8), 8],
+]);
+
+/** GeneralNames contents: at least one name, at most `limit`, counted while they are read. */
+export function readGeneralNames(reader: DerReader, limit: number): GeneralName[] {
+  const names: GeneralName[] = [];
+  while (!reader.atEnd) {
+    if (names.length === limit) throw new X509Error('GENERAL_NAMES_TOO_MANY', `more than ${limit} names`);
+    names.push(readGeneralName(reader));
+  }
+  if (names.length === 0) throw new X509Error('GENERAL_NAMES_EMPTY', 'an extension of names has none');
+  return names;
+}
+
+function readGeneralName(reader: DerReader): GeneralName {
+  const tag = reader.nextTag();
+  switch (tag) {
+    case uri:
+      return { kind: 'uri', value: text(reader.contents(tag), 'URI') };
+    case dns:
+      return { kind: 'dns', value: text(reader.contents(tag), 'DNS name') };
+    case email:
+      return { kind: 'email', value: text(reader.contents(tag), 'e-mail address') };
+    case ip:
+      return { kind: 'ip', value: address(reader.contents(tag)) };
+    default:
+      return other(reader, tag);
+  }
+}
+
+/**
+ * IA5String allows control characters and blanks; none belongs into a name, and a NUL ends the string for readers
+ * written in C, so that they would see another name than we do.
+ */
+function text(bytes: Buffer, what: string): string {
+  if (bytes.length === 0) throw new X509Error('GENERAL_NAME_INVALID', `an empty ${what}`);
+  for (const byte of bytes) {
+    if (byte > 0x20 && byte < 0x7f) continue;
+    throw new X509Error(
+      'GENERAL_NAME_NOT_PRINTABLE',
+      `byte 0x${byte.toString(16).padStart(2, '0')} in a ${what}`,
+    );
+  }
+  return bytes.toString('latin1');
+}
+
+function address(bytes: Buffer): Buffer {
+  if (bytes.length === 4 || bytes.length === 16) return bytes;
+  throw new X509Error('GENERAL_NAME_INVALID', `an IP address of ${bytes.length} octets, not 4 or 16`);
+}
+
+function other(reader: DerReader, tag: number): GeneralName {
+  const number = others.get(tag);
+  if (number === undefined)
+    throw new X509Error('GENERAL_NAME_INVALID', `${describeTag(tag)} is not a general name`);
+  return { kind: 'other', tag: number, der: reader.anyElement() };
+}

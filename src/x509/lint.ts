@@ -1,0 +1,243 @@
+import { hash } from 'node:crypto';
+import { type DerReader, readDer } from '#x509/der/reader.ts';
+import { type X509Code, X509Error } from '#x509/error.ts';
+import type { ExtendedKeyUsage, KeyUsage } from '#x509/key-usage.ts';
+import type { SignatureAlgorithm } from '#x509/signature-algorithm.ts';
+
+// Boulder's rule: what is signed is first read back by other code. So this file takes only types from the files that
+// write certificates; the numbers below are spelled out again from the standards, and the reader is the strict one.
+
+/** Everything that was approved for one leaf. Buffers are compared byte by byte. */
+export interface ApprovedLeaf {
+  /** Unsigned big-endian. */
+  readonly serial: Buffer;
+  readonly signatureAlgorithm: SignatureAlgorithm;
+  /** DER Name: the subject of the issuing certificate. */
+  readonly issuer: Buffer;
+  /** Subject key id of the issuing certificate. */
+  readonly authorityKeyId: Buffer;
+  /** Whole seconds since the epoch. */
+  readonly notBefore: number;
+  /** Whole seconds since the epoch. */
+  readonly notAfter: number;
+  readonly spiffeUri: string;
+  /** DER SubjectPublicKeyInfo. */
+  readonly spki: Buffer;
+  readonly keyUsage: readonly KeyUsage[];
+  readonly extendedKeyUsage: readonly ExtendedKeyUsage[];
+}
+
+const signatureAlgorithms: Readonly<Record<SignatureAlgorithm, string>> = {
+  'ecdsa-with-SHA256': '300a06082a8648ce3d040302',
+  'ecdsa-with-SHA384': '300a06082a8648ce3d040303',
+  'ecdsa-with-SHA512': '300a06082a8648ce3d040304',
+  Ed25519: '300506032b6570',
+  sha256WithRSAEncryption: '300d06092a864886f70d01010b0500',
+  sha384WithRSAEncryption: '300d06092a864886f70d01010c0500',
+  sha512WithRSAEncryption: '300d06092a864886f70d01010d0500',
+};
+
+const keyUsageBits: Readonly<Record<KeyUsage, number>> = {
+  digitalSignature: 0x001,
+  nonRepudiation: 0x002,
+  keyEncipherment: 0x004,
+  dataEncipherment: 0x008,
+  keyAgreement: 0x010,
+  keyCertSign: 0x020,
+  cRLSign: 0x040,
+  encipherOnly: 0x080,
+  decipherOnly: 0x100,
+};
+
+/** X509-SVID §4.3: a leaf may have these three, and must have the first. */
+const leafKeyUsageBits = 0x001 | 0x004 | 0x010;
+
+const purposes: Readonly<Record<ExtendedKeyUsage, string>> = {
+  serverAuth: '1.3.6.1.5.5.7.3.1',
+  clientAuth: '1.3.6.1.5.5.7.3.2',
+  codeSigning: '1.3.6.1.5.5.7.3.3',
+  emailProtection: '1.3.6.1.5.5.7.3.4',
+  timeStamping: '1.3.6.1.5.5.7.3.8',
+  OCSPSigning: '1.3.6.1.5.5.7.3.9',
+  anyExtendedKeyUsage: '2.5.29.37.0',
+};
+
+/** SPIFFE-ID §2: lower-case scheme and trust domain, at least one segment, none of them `.` or `..`. */
+const leafSpiffeId = /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/;
+
+interface ExtensionRule {
+  readonly name: string;
+  /** Undefined where the standards leave it open. */
+  readonly critical: boolean | undefined;
+  readonly required: boolean;
+  readonly check: (value: DerReader, approved: ApprovedLeaf) => void;
+}
+
+/** Every extension that a leaf may have. */
+const rules = new Map<string, ExtensionRule>([
+  ['2.5.29.15', { name: 'keyUsage', critical: true, required: true, check: checkKeyUsage }],
+  ['2.5.29.37', { name: 'extendedKeyUsage', critical: false, required: false, check: checkPurposes }],
+  [
+    '2.5.29.19',
+    { name: 'basicConstraints', critical: undefined, required: false, check: checkBasicConstraints },
+  ],
+  ['2.5.29.14', { name: 'subjectKeyIdentifier', critical: false, required: false, check: checkSubjectKeyId }],
+  [
+    '2.5.29.35',
+    { name: 'authorityKeyIdentifier', critical: false, required: true, check: checkAuthorityKeyId },
+  ],
+  ['2.5.29.17', { name: 'subjectAltName', critical: true, required: true, check: checkSubjectAltName }],
+]);
+
+/**
+ * Refuses the bytes of a TBSCertificate that are not a leaf by RFC 5280 and X509-SVID, or that differ in anything from
+ * what was approved. Throws `LINT_*`: a bug on our side, whatever was asked for.
+ */
+export function lintLeaf(tbs: Buffer, approved: ApprovedLeaf): void {
+  try {
+    readDer(tbs, (outer) => outer.within(0x30, (fields) => checkFields(fields, approved)));
+  } catch (error) {
+    if (!(error instanceof X509Error) || error.code.startsWith('LINT_')) throw error;
+    // The reader's own codes blame the requester; these bytes are ours.
+    throw new X509Error('LINT_MALFORMED', `our own certificate is malformed: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+function checkFields(fields: DerReader, approved: ApprovedLeaf): void {
+  const version = fields.within(0xa0, (inner) => inner.smallInteger());
+  expect(version === 2, 'LINT_VERSION', `version ${version + 1}, not 3`);
+  checkSerial(fields.integer(), approved);
+  const algorithm = fields.element(0x30).toString('hex');
+  expect(
+    algorithm === signatureAlgorithms[approved.signatureAlgorithm],
+    'LINT_SIGNATURE_ALGORITHM',
+    `${algorithm}, not ${approved.signatureAlgorithm}`,
+  );
+  const issuer = fields.element(0x30);
+  expect(issuer.length > 2 && issuer.equals(approved.issuer), 'LINT_ISSUER', issuer.toString('hex'));
+  fields.within(0x30, (validity) => checkValidity(validity, approved));
+  const subject = fields.element(0x30);
+  expect(subject.length === 2, 'LINT_SUBJECT', `${subject.toString('hex')}, not empty`);
+  const spki = fields.element(0x30);
+  expect(spki.equals(approved.spki), 'LINT_PUBLIC_KEY', 'a key that was not approved');
+  fields.within(0xa3, (inner) => inner.within(0x30, (list) => checkExtensions(list, approved)));
+}
+
+/** RFC 5280 §4.1.2.2: positive, at most 20 octets. */
+function checkSerial(contents: Buffer, approved: ApprovedLeaf): void {
+  const digits = contents.toString('hex').replace(/^(?:00)+/, '');
+  const wanted = approved.serial.toString('hex').replace(/^(?:00)+/, '');
+  const isPositive = digits !== '' && contents.readUInt8(0) < 0x80;
+  expect(isPositive && contents.length <= 20 && digits === wanted, 'LINT_SERIAL', contents.toString('hex'));
+}
+
+function checkValidity(validity: DerReader, approved: ApprovedLeaf): void {
+  const notBefore = validity.time();
+  const notAfter = validity.time();
+  expect(
+    notBefore === approved.notBefore && notAfter === approved.notAfter && notBefore < notAfter,
+    'LINT_VALIDITY',
+    `${notBefore} to ${notAfter}, not ${approved.notBefore} to ${approved.notAfter}`,
+  );
+}
+
+function checkExtensions(list: DerReader, approved: ApprovedLeaf): void {
+  const seen = new Set<string>();
+  while (!list.atEnd) {
+    list.within(0x30, (extension) => {
+      const oid = extension.oid();
+      const critical = extension.booleanOrFalse();
+      const rule = rules.get(oid);
+      if (rule === undefined) throw finding('LINT_EXTENSION_UNEXPECTED', `the extension ${oid}`);
+      expect(!seen.has(oid), 'LINT_EXTENSION_DUPLICATE', `${rule.name} twice`);
+      seen.add(oid);
+      expect(
+        (rule.critical ?? critical) === critical,
+        'LINT_CRITICALITY',
+        `${rule.name} with critical = ${critical}`,
+      );
+      extension.within(0x04, (value) => rule.check(value, approved));
+    });
+  }
+  for (const [oid, rule] of rules) {
+    const required =
+      rule.required || (rule.name === 'extendedKeyUsage' && approved.extendedKeyUsage.length > 0);
+    expect(!required || seen.has(oid), 'LINT_EXTENSION_MISSING', `no ${rule.name}`);
+  }
+}
+
+function checkKeyUsage(value: DerReader, approved: ApprovedLeaf): void {
+  const bits = value.namedBits();
+  let wanted = 0;
+  for (const usage of approved.keyUsage) wanted |= keyUsageBits[usage];
+  const ofLeaf = (bits & ~leafKeyUsageBits) === 0 && (bits & keyUsageBits.digitalSignature) !== 0;
+  expect(
+    ofLeaf && bits === wanted,
+    'LINT_KEY_USAGE',
+    `bits 0x${bits.toString(16)}, not 0x${wanted.toString(16)}`,
+  );
+}
+
+function checkPurposes(value: DerReader, approved: ApprovedLeaf): void {
+  const wanted = new Set(approved.extendedKeyUsage.map((purpose) => purposes[purpose]));
+  value.within(0x30, (list) => {
+    while (!list.atEnd) {
+      const oid = list.oid();
+      const isTls = oid === purposes.serverAuth || oid === purposes.clientAuth;
+      expect(isTls && wanted.delete(oid), 'LINT_EXTENDED_KEY_USAGE', `the purpose ${oid}`);
+    }
+  });
+  expect(wanted.size === 0, 'LINT_EXTENDED_KEY_USAGE', `without ${[...wanted].join(', ')}`);
+  expect(approved.extendedKeyUsage.length > 0, 'LINT_EXTENDED_KEY_USAGE', 'without a purpose');
+}
+
+function checkBasicConstraints(value: DerReader): void {
+  const contents = value.contents(0x30);
+  expect(contents.length === 0, 'LINT_BASIC_CONSTRAINTS', `${contents.toString('hex')} on a leaf`);
+}
+
+/** RFC 7093 §2, method 1, over the key that was approved. */
+function checkSubjectKeyId(value: DerReader, approved: ApprovedLeaf): void {
+  const bits = readDer(approved.spki, (outer) =>
+    outer.within(0x30, (info) => {
+      info.element(0x30);
+      return info.bitString();
+    }),
+  );
+  const wanted = hash('sha256', bits, 'buffer').subarray(0, 20);
+  const found = value.contents(0x04);
+  expect(
+    found.equals(wanted),
+    'LINT_SUBJECT_KEY_ID',
+    `${found.toString('hex')}, not ${wanted.toString('hex')}`,
+  );
+}
+
+function checkAuthorityKeyId(value: DerReader, approved: ApprovedLeaf): void {
+  const found = value.within(0x30, (fields) => fields.contents(0x80));
+  expect(
+    found.length > 0 && found.equals(approved.authorityKeyId),
+    'LINT_AUTHORITY_KEY_ID',
+    `${found.toString('hex')}, not ${approved.authorityKeyId.toString('hex')}`,
+  );
+}
+
+/** X509-SVID §2 and §3.1: exactly one URI; other kinds of names are never approved. */
+function checkSubjectAltName(value: DerReader, approved: ApprovedLeaf): void {
+  const uri = value.within(0x30, (names) => names.contents(0x86)).toString('latin1');
+  expect(
+    uri === approved.spiffeUri && uri.length <= 2048 && leafSpiffeId.test(uri),
+    'LINT_SUBJECT_ALT_NAME',
+    JSON.stringify(uri),
+  );
+}
+
+function expect(holds: boolean, code: X509Code, found: string): void {
+  if (!holds) throw finding(code, found);
+}
+
+function finding(code: X509Code, found: string): X509Error {
+  return new X509Error(code, `our own certificate has ${found}`);
+}

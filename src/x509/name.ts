@@ -1,0 +1,204 @@
+import { createHash } from 'node:crypto';
+import { type DerReader, readDer } from '#x509/der/reader.ts';
+import { Tag } from '#x509/der/tag.ts';
+import { oid, printableString, sequence, setOf, utf8String, ia5String } from '#x509/der/writer.ts';
+import { X509Error } from '#x509/error.ts';
+import { attributeOid } from '#x509/object-identifier.ts';
+import type { TrustDomain } from '#x509/spiffe-id.ts';
+
+export interface NameAttribute {
+  /** Attribute type, dotted. */
+  readonly oid: string;
+  readonly value: string;
+  /** True when it stands in one RelativeDistinguishedName with the attribute before it. */
+  readonly joined?: boolean;
+}
+
+/** An attribute as it was read; a value that is no string of X.520 has the text `#` and the hex of its DER (RFC 4514 §2.4). */
+export interface ReadNameAttribute extends NameAttribute {
+  readonly der: Buffer;
+}
+
+/** A distinguished name. Two names are the same when their DER is (no case folding; we compare bytes). */
+export interface Name {
+  readonly der: Buffer;
+  readonly attributes: readonly ReadNameAttribute[];
+}
+
+const maxAttributes = 32;
+/** X.520 ub-common-name. */
+const maxCommonName = 64;
+
+export const emptyName: Buffer = sequence();
+
+/** Reads a whole DER Name. */
+export function parseName(der: Buffer): Name {
+  return readDer(der, readName);
+}
+
+/** Reads the next element as a Name. */
+export function readName(reader: DerReader): Name {
+  const der = reader.element(Tag.sequence);
+  const attributes: ReadNameAttribute[] = [];
+  readDer(der, (outer) =>
+    outer.within(Tag.sequence, (names) => {
+      while (!names.atEnd) readRelativeName(names, attributes);
+    }),
+  );
+  return { der, attributes };
+}
+
+function readRelativeName(reader: DerReader, attributes: ReadNameAttribute[]): void {
+  const before = attributes.length;
+  reader.setOf(Tag.set, (set) =>
+    set.within(Tag.sequence, (attribute) => {
+      if (attributes.length === maxAttributes) {
+        throw new X509Error('NAME_TOO_MANY_ATTRIBUTES', `a name with more than ${maxAttributes} attributes`);
+      }
+      const type = attribute.oid();
+      const tag = attribute.nextTag();
+      const der = attribute.anyElement();
+      attributes.push({ oid: type, value: attributeText(tag, der), joined: attributes.length > before, der });
+    }),
+  );
+  if (attributes.length === before) throw new X509Error('NAME_INVALID', 'a name with an empty part');
+}
+
+/** The text of a string of X.520; each has its own alphabet, and a NUL is in none of them here. */
+function attributeText(tag: number, der: Buffer): string {
+  const decode = decoders.get(tag);
+  if (decode === undefined) return `#${der.toString('hex')}`;
+  const text = decode(readDer(der, (reader) => reader.contents(tag)));
+  if (text === undefined || text.includes('\0')) {
+    throw new X509Error('NAME_STRING_INVALID', 'a name with a string that its type does not allow');
+  }
+  return text;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+const decoders = new Map<number, (bytes: Buffer) => string | undefined>([
+  [Tag.utf8String, (bytes) => attempt(() => utf8.decode(bytes))],
+  [Tag.printableString, (bytes) => matching(bytes, /^[A-Za-z0-9 '()+,\-./:=?]*$/)],
+  [Tag.numericString, (bytes) => matching(bytes, /^[0-9 ]*$/)],
+  [Tag.ia5String, (bytes) => matching(bytes, /^[\p{ASCII}]*$/u)],
+  [Tag.teletexString, (bytes) => bytes.toString('latin1')],
+  [Tag.bmpString, (bytes) => codePoints(bytes, 2)],
+  [Tag.universalString, (bytes) => codePoints(bytes, 4)],
+]);
+
+function matching(bytes: Buffer, alphabet: RegExp): string | undefined {
+  const text = bytes.toString('latin1');
+  return alphabet.test(text) ? text : undefined;
+}
+
+function codePoints(bytes: Buffer, width: number): string | undefined {
+  if (bytes.length % width !== 0) return undefined;
+  let text = '';
+  for (let at = 0; at < bytes.length; at += width) {
+    const point = bytes.readUIntBE(at, width);
+    if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return undefined;
+    text += String.fromCodePoint(point);
+  }
+  return text;
+}
+
+function attempt(decode: () => string): string | undefined {
+  try {
+    return decode();
+  } catch {
+    return undefined;
+  }
+}
+
+/** DER of a Name: one RelativeDistinguishedName per attribute that is not `joined` to the one before. */
+export function encodeName(attributes: readonly NameAttribute[]): Buffer {
+  const relativeNames: Buffer[][] = [];
+  for (const attribute of attributes) {
+    const members = attribute.joined === true ? relativeNames.at(-1) : undefined;
+    if (members === undefined) relativeNames.push([encodeAttribute(attribute)]);
+    else members.push(encodeAttribute(attribute));
+  }
+  return sequence(...relativeNames.map((members) => setOf(...members)));
+}
+
+/** String types that RFC 5280 appendix A fixes; everything else is a UTF8String (§4.1.2.4). */
+const fixedStrings = new Map<string, (text: string) => Buffer>([
+  [attributeOid.country, printableString],
+  [attributeOid.serialNumber, printableString],
+  [attributeOid.domainComponent, ia5String],
+  [attributeOid.emailAddress, ia5String],
+]);
+
+function encodeAttribute({ oid: type, value }: NameAttribute): Buffer {
+  if (value === '' || (type === attributeOid.commonName && value.length > maxCommonName)) {
+    throw new X509Error('ENCODING_INVALID', `a name attribute ${type} of ${value.length} characters`);
+  }
+  const der = (fixedStrings.get(type) ?? utf8String)(value);
+  if (attributeText(der.readUInt8(0), der) !== value) {
+    throw new X509Error(
+      'ENCODING_INVALID',
+      `a name attribute ${type} whose characters its type does not have`,
+    );
+  }
+  return sequence(oid(type), der);
+}
+
+/**
+ * Name of an authority: CN = trust domain, serialNumber = 16 hex digits of its key id, so that no two keys ever share
+ * a name. A trust domain above 64 characters stands there as `h-` and 16 hex digits of its SHA-256.
+ */
+export function authorityNameAttributes(trustDomain: TrustDomain, keyId: Buffer): NameAttribute[] {
+  const commonName =
+    trustDomain.length <= maxCommonName
+      ? trustDomain
+      : `h-${createHash('sha256').update(trustDomain).digest('hex').slice(0, 16)}`;
+  return [
+    { oid: attributeOid.commonName, value: commonName },
+    { oid: attributeOid.serialNumber, value: keyId.toString('hex').slice(0, 16) },
+  ];
+}
+
+/** RFC 4514 §3, and the two that everybody prints besides. */
+const shortNames = new Map<string, string>([
+  [attributeOid.commonName, 'CN'],
+  [attributeOid.locality, 'L'],
+  [attributeOid.province, 'ST'],
+  [attributeOid.organization, 'O'],
+  [attributeOid.organizationalUnit, 'OU'],
+  [attributeOid.country, 'C'],
+  [attributeOid.street, 'STREET'],
+  [attributeOid.domainComponent, 'DC'],
+  [attributeOid.userId, 'UID'],
+  [attributeOid.serialNumber, 'serialNumber'],
+  [attributeOid.emailAddress, 'emailAddress'],
+]);
+
+/** RFC 4514 text: last part first; safe to print, whatever the bytes. */
+export function formatName(name: Name): string {
+  const parts: string[] = [];
+  for (const attribute of name.attributes) {
+    const text = formatAttribute(attribute);
+    if (attribute.joined === true) parts.push(`${parts.pop() ?? ''}+${text}`);
+    else parts.push(text);
+  }
+  return parts.toReversed().join(',');
+}
+
+function formatAttribute(attribute: ReadNameAttribute): string {
+  const shortName = shortNames.get(attribute.oid);
+  const isString = decoders.has(attribute.der.readUInt8(0));
+  if (shortName === undefined || !isString)
+    return `${shortName ?? attribute.oid}=#${attribute.der.toString('hex')}`;
+  return `${shortName}=${escapeValue(attribute.value)}`;
+}
+
+/** RFC 4514 §2.4; control characters and everything that could turn text around go out as hex pairs. */
+function escapeValue(value: string): string {
+  return value
+    .replace(/["+,;<>\\]/g, String.raw`\$&`)
+    .replace(/^[ #]| $/g, String.raw`\$&`)
+    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) =>
+      Buffer.from(character).toString('hex').replace(/../g, String.raw`\$&`),
+    );
+}
