@@ -1,0 +1,198 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions, request as httpsRequest } from 'node:https';
+import { errorMessage } from '#errors/error.ts';
+import type { Credentials, Presented, TlsMaterial } from '#kube/credentials.ts';
+import { KubeError } from '#kube/error.ts';
+
+export interface Exchange {
+  readonly method: string;
+  /** Path and query below the server's address, encoded. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Until the answer is complete (`send`) or its headers are there (`open`). */
+  readonly timeoutMs: number;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Each header line by itself, for those that may come several times. */
+  readonly distinct: NodeJS.Dict<string[]>;
+  readonly body: Buffer;
+}
+
+/**
+ * Bytes to and from one API server. Throws KubeError KUBE_UNAVAILABLE when no (complete) answer came, in which case a write may
+ * or may not have been made, KUBE_TIMEOUT, KUBE_RESPONSE_INVALID for an answer over the limit, or the reason of the signal.
+ */
+export interface Transport {
+  send(exchange: Exchange, maxBytes: number): Promise<Answer>;
+  /** The answer as a stream, on a connection that no ordinary request waits for. */
+  open(exchange: Exchange): Promise<IncomingMessage>;
+  close(): void;
+}
+
+interface Pools {
+  readonly fingerprint: string;
+  readonly requests: Agent;
+  readonly watches: Agent;
+}
+
+export function createTransport(credentials: Credentials): Transport {
+  let pools: Pools | undefined;
+
+  function poolsFor(presented: Presented): Pools {
+    if (pools?.fingerprint !== presented.fingerprint) {
+      if (pools !== undefined) retire(pools);
+      pools = {
+        fingerprint: presented.fingerprint,
+        requests: agent(presented.tls, 64),
+        watches: agent(presented.tls, Infinity),
+      };
+    }
+    return pools;
+  }
+
+  async function start(exchange: Exchange, kind: 'requests' | 'watches'): Promise<Started> {
+    const presented = await credentials.present();
+    exchange.signal?.throwIfAborted();
+    return begin(presented, poolsFor(presented)[kind], exchange);
+  }
+
+  return {
+    async send(exchange, maxBytes) {
+      const started = await start(exchange, 'requests');
+      try {
+        const response = await started.response;
+        const body = await collect(response, maxBytes);
+        return {
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          distinct: response.headersDistinct,
+          body,
+        };
+      } catch (error) {
+        throw started.explain(error);
+      } finally {
+        started.settle();
+      }
+    },
+    async open(exchange) {
+      const started = await start(exchange, 'watches');
+      try {
+        return await started.response;
+      } catch (error) {
+        throw started.explain(error);
+      } finally {
+        started.settle();
+      }
+    },
+    close() {
+      if (pools === undefined) return;
+      pools.requests.destroy();
+      pools.watches.destroy();
+      pools = undefined;
+    },
+  };
+}
+
+interface Started {
+  readonly response: Promise<IncomingMessage>;
+  /** What really ended it: a destroyed request reports a bare reset. */
+  explain(error: unknown): unknown;
+  /** The deadline and the signal end here. */
+  settle(): void;
+}
+
+function begin(presented: Presented, agent: Agent, exchange: Exchange): Started {
+  const { method, signal, timeoutMs, body } = exchange;
+  const { server } = presented;
+  const what = `${method} ${exchange.path}`;
+  let ended: unknown;
+
+  const options: RequestOptions = {
+    agent,
+    method,
+    protocol: server.protocol,
+    host: server.hostname.replace(/^\[|\]$/g, ''),
+    port: server.port === '' ? 443 : server.port,
+    path: server.pathname.replace(/\/$/, '') + exchange.path,
+    headers: {
+      ...presented.headers,
+      ...exchange.headers,
+      ...(body !== undefined && { 'content-length': body.length }),
+    },
+  };
+  const request = httpsRequest(options);
+  const end = (reason: unknown): void => {
+    ended ??= reason;
+    request.destroy();
+  };
+  const deadline = setTimeout(() => {
+    end(new KubeError('KUBE_TIMEOUT', `${what}: no answer within ${timeoutMs} ms`));
+  }, timeoutMs);
+  const abort = (): void => end(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+
+  const response = new Promise<IncomingMessage>((resolve, reject) => {
+    request.once('response', resolve);
+    // Stays for the whole life of the request: an error event that nobody hears would end the process.
+    request.on('error', reject);
+    request.end(body);
+  });
+
+  return {
+    response,
+    explain(error) {
+      if (ended !== undefined) return ended;
+      if (error instanceof KubeError) return error;
+      return new KubeError('KUBE_UNAVAILABLE', `${what}: ${errorMessage(error)}`, { cause: error });
+    },
+    settle() {
+      clearTimeout(deadline);
+      signal?.removeEventListener('abort', abort);
+    },
+  };
+}
+
+/** The whole body, at most `maxBytes`. */
+export async function collect(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) {
+      response.destroy();
+      throw new KubeError('KUBE_RESPONSE_INVALID', `the answer is longer than ${maxBytes} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+function agent({ proxyUrl, ...tls }: TlsMaterial, maxSockets: number): Agent {
+  return new Agent({
+    ...tls,
+    ...(proxyUrl !== undefined && { proxyEnv: { HTTPS_PROXY: proxyUrl } }),
+    // Go servers prefer h2 where it is offered; one connection per stream keeps a slow watch from holding up the rest.
+    ALPNProtocols: ['http/1.1'],
+    minVersion: 'TLSv1.2',
+    keepAlive: true,
+    keepAliveMsecs: 30_000,
+    // Below the idle time after which the server or a load balancer closes, or a request would go out on a dying connection.
+    timeout: 30_000,
+    maxSockets,
+  });
+}
+
+/** Lets what is under way finish, on connections that nobody will use again. */
+function retire({ requests, watches }: Pools): void {
+  for (const pool of [requests, watches]) {
+    pool.maxFreeSockets = 0;
+    for (const sockets of Object.values(pool.freeSockets)) {
+      for (const socket of sockets ?? []) socket.destroy();
+    }
+  }
+}

@@ -1,0 +1,172 @@
+import { type Backoff, backoffDelay, jittered } from '#kube/backoff.ts';
+
+export interface Timer {
+  /** Monotonic ms. */
+  now(): number;
+  /** Runs `task` once, after `ms`, unless the returned function is called before. */
+  after(ms: number, task: () => void): () => void;
+}
+
+export interface QueueObserver {
+  /** Keys that wait to be handed out, after each change. */
+  depth?(depth: number): void;
+  /** A key was added again after a failure or for later. */
+  delayed?(delayMs: number): void;
+}
+
+export interface WorkQueueOptions {
+  /** After failures in a row of one key; default 5 ms to 5 min. */
+  readonly backoff?: Backoff;
+  readonly random?: () => number;
+  readonly timer?: Timer;
+  readonly observer?: QueueObserver;
+}
+
+const systemTimer: Timer = {
+  now: () => performance.now(),
+  after: (ms, task) => {
+    const timer = setTimeout(task, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/**
+ * Keys to be worked on, in order of arrival. A key waits at most once however often it is added, and is never handed out while it
+ * is being worked on: added meanwhile, it comes again after `done`. So workers may run side by side and no change is lost.
+ */
+export class WorkQueue<Key extends string = string> {
+  readonly #backoff: Backoff;
+  readonly #random: () => number;
+  readonly #timer: Timer;
+  readonly #observer: QueueObserver;
+  /** In order of insertion. */
+  readonly #ready = new Set<Key>();
+  readonly #running = new Set<Key>();
+  /** Added while running. */
+  readonly #again = new Set<Key>();
+  readonly #delayed = new Map<Key, { readonly due: number; readonly cancel: () => void }>();
+  readonly #failures = new Map<Key, number>();
+  readonly #takers: ((key: Key | undefined) => void)[] = [];
+  #closed = false;
+  readonly #drained = Promise.withResolvers<void>();
+
+  constructor(options: WorkQueueOptions = {}) {
+    this.#backoff = options.backoff ?? { baseMs: 5, maxMs: 5 * 60_000 };
+    this.#random = options.random ?? Math.random;
+    this.#timer = options.timer ?? systemTimer;
+    this.#observer = options.observer ?? {};
+  }
+
+  /** Keys that wait to be handed out now. */
+  get depth(): number {
+    return this.#ready.size;
+  }
+
+  add(key: Key): void {
+    if (this.#closed) return;
+    if (this.#running.has(key)) {
+      this.#again.add(key);
+      return;
+    }
+    this.#push(key);
+  }
+
+  /** Adds after `ms`. A key that waits already comes at the earlier of the two moments. */
+  addAfter(key: Key, ms: number): void {
+    if (this.#closed) return;
+    if (ms <= 0) {
+      this.add(key);
+      return;
+    }
+    const due = this.#timer.now() + ms;
+    const waiting = this.#delayed.get(key);
+    if (waiting !== undefined && waiting.due <= due) return;
+    waiting?.cancel();
+    const cancel = this.#timer.after(Math.min(ms, maxTimerMs), () => {
+      this.#delayed.delete(key);
+      this.add(key);
+    });
+    this.#delayed.set(key, { due, cancel });
+    this.#observer.delayed?.(ms);
+  }
+
+  /** Adds after the key's backoff, which grows until `forget`, but not before `atLeastMs`. Returns the delay in ms. */
+  addRateLimited(key: Key, atLeastMs = 0): number {
+    const failures = (this.#failures.get(key) ?? 0) + 1;
+    this.#failures.set(key, failures);
+    const delayMs = Math.max(backoffDelay(failures, this.#backoff, this.#random), atLeastMs);
+    this.addAfter(key, delayMs);
+    return delayMs;
+  }
+
+  /** Adds after the longest backoff: for what only a change by somebody else can mend. Returns the delay in ms. */
+  addSlowly(key: Key): number {
+    const delayMs = jittered(this.#backoff.maxMs, this.#random);
+    this.addAfter(key, delayMs);
+    return delayMs;
+  }
+
+  /** The key's backoff begins anew. */
+  forget(key: Key): void {
+    this.#failures.delete(key);
+  }
+
+  failures(key: Key): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
+  /** The next key, waiting for one; undefined when the queue was shut down and is empty. Each key must be given back with `done`. */
+  get(): Promise<Key | undefined> {
+    const [key] = this.#ready;
+    if (key !== undefined) {
+      this.#ready.delete(key);
+      this.#running.add(key);
+      this.#observer.depth?.(this.#ready.size);
+      return Promise.resolve(key);
+    }
+    if (this.#closed) return Promise.resolve(undefined);
+    return new Promise((resolve) => this.#takers.push(resolve));
+  }
+
+  done(key: Key): void {
+    this.#running.delete(key);
+    if (this.#again.delete(key)) this.#push(key);
+    this.#settle();
+  }
+
+  /**
+   * Takes no more keys and forgets the delayed ones; those that wait now are still handed out, or dropped too when
+   * `discard` is set. Resolves when all that was handed out was given back.
+   */
+  shutdown(options: { readonly discard?: boolean } = {}): Promise<void> {
+    this.#closed = true;
+    for (const { cancel } of this.#delayed.values()) cancel();
+    this.#delayed.clear();
+    if (options.discard === true) {
+      this.#ready.clear();
+      this.#again.clear();
+      this.#observer.depth?.(0);
+    }
+    for (const take of this.#takers.splice(0)) take(undefined);
+    this.#settle();
+    return this.#drained.promise;
+  }
+
+  #push(key: Key): void {
+    const take = this.#takers.shift();
+    if (take !== undefined) {
+      this.#running.add(key);
+      take(key);
+      return;
+    }
+    this.#ready.add(key);
+    this.#observer.depth?.(this.#ready.size);
+  }
+
+  #settle(): void {
+    if (this.#closed && this.#ready.size === 0 && this.#running.size === 0) this.#drained.resolve();
+  }
+}
+
+/** setTimeout fires at once for more; a key that comes early is reconciled for nothing, no harm. */
+const maxTimerMs = 2 ** 31 - 1;
