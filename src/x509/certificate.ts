@@ -1,5 +1,5 @@
-import { readSignatureAlgorithm } from '#x509/algorithm-identifier.ts';
 import { hash } from 'node:crypto';
+import { readSignatureAlgorithm } from '#x509/algorithm-identifier.ts';
 import { type DerReader, readDer } from '#x509/der/reader.ts';
 import { contextConstructed, contextPrimitive, Tag } from '#x509/der/tag.ts';
 import { X509Error } from '#x509/error.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type DerReader, readDer } from '#x509/der/reader.ts';
 import { Tag } from '#x509/der/tag.ts';
-import { oid, printableString, sequence, setOf, utf8String, ia5String } from '#x509/der/writer.ts';
+import { ia5String, oid, printableString, sequence, setOf, utf8String } from '#x509/der/writer.ts';
 import { X509Error } from '#x509/error.ts';
 import { attributeOid } from '#x509/object-identifier.ts';
 import type { TrustDomain } from '#x509/spiffe-id.ts';

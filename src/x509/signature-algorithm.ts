@@ -1,4 +1,4 @@
-import { sign as signBytes, type KeyObject, verify } from 'node:crypto';
+import { type KeyObject, sign as signBytes, verify } from 'node:crypto';
 import { X509Error } from '#x509/error.ts';
 import type { KeyAlgorithm, PublicKey } from '#x509/public-key.ts';
 

@@ -1,6 +1,6 @@
-import { accept } from './support/accept.ts';
 import { describe, expect, test } from 'vitest';
 import type { X509Code } from '#x509/error.ts';
+import { accept } from './support/accept.ts';
 import { ascii, bits, FALSE, int, NULL, OID, seq, set, TRUE, tlv } from './support/der.ts';
 import { refusalOf } from './support/refusal.ts';
 import { altNames, exampleId, extension, requestWith, signedRequest, uriName } from './support/request.ts';

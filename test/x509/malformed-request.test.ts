@@ -1,6 +1,6 @@
-import { accept } from './support/accept.ts';
 import { describe, expect, test } from 'vitest';
 import type { X509Code } from '#x509/error.ts';
+import { accept } from './support/accept.ts';
 import {
   algorithm,
   ascii,

@@ -1,8 +1,8 @@
-import { accept } from './support/accept.ts';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { parseCertificateRequest, verifyProofOfPossession } from '#x509/certificate-request.ts';
 import type { X509Code } from '#x509/error.ts';
+import { accept } from './support/accept.ts';
 import { algorithm, ascii, bits, NULL, OID, seq, set, withLongLength } from './support/der.ts';
 import { refusalOf } from './support/refusal.ts';
 import { p256, type RequestParts, requestInfo, signedRequest, spkiOf } from './support/request.ts';
