@@ -1,0 +1,51 @@
+import type { Instruments } from '#ops/metrics/instrument.ts';
+
+/** What one work queue reports. */
+export interface QueueMetrics {
+  /** Keys that wait to be handed out. */
+  depth(keys: number): void;
+  /** A key was put back, after a failure or for later. */
+  delayed(delayMs: number): void;
+}
+
+/** What the controllers report of their reconciles. */
+export interface ControllerMetrics {
+  /** Once: every outcome stands at zero before the first reconcile. */
+  started(controller: string, outcomes: readonly string[]): void;
+  reconciled(controller: string, outcome: string, durationMs: number): void;
+  queue(controller: string): QueueMetrics;
+}
+
+export function controllerMetrics(instruments: Instruments): ControllerMetrics {
+  const reconciles = instruments.counter(
+    'reconcile_total',
+    'Reconciles by controller and outcome; each outcome stands at zero from the start.',
+    ['controller', 'outcome'],
+  );
+  const seconds = instruments.histogram('reconcile_seconds', 'Seconds of one reconcile.', ['controller']);
+  const depth = instruments.gauge('work_queue_depth', 'Keys that wait in the work queue of a controller.', [
+    'controller',
+  ]);
+  const delayed = instruments.counter(
+    'work_queue_delayed_total',
+    'Keys that were put back into the work queue, after a failure or to be looked at again later.',
+    ['controller'],
+  );
+  return {
+    started(controller, outcomes) {
+      for (const outcome of outcomes) reconciles.inc({ controller, outcome }, 0);
+    },
+    reconciled(controller, outcome, durationMs) {
+      reconciles.inc({ controller, outcome });
+      seconds.observe({ controller }, durationMs / 1000);
+    },
+    queue(controller) {
+      depth.set({ controller }, 0);
+      delayed.inc({ controller }, 0);
+      return {
+        depth: (keys) => depth.set({ controller }, keys),
+        delayed: () => delayed.inc({ controller }),
+      };
+    },
+  };
+}

@@ -1,0 +1,224 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { createMetrics, type Metrics } from '#ops/metrics.ts';
+
+const open: Metrics[] = [];
+function metrics(): Metrics {
+  const made = createMetrics({ version: '1.2.3' });
+  open.push(made);
+  return made;
+}
+afterEach(() => {
+  for (const made of open.splice(0)) made.close();
+});
+
+/** The value of one sample, by its name and labels as the exposition format writes them. */
+async function sample(made: Metrics, name: string): Promise<number | undefined> {
+  const { body } = await made.scrape();
+  const line = body.split('\n').find((text) => text.startsWith(`${name} `));
+  return line === undefined ? undefined : Number(line.slice(name.length + 1));
+}
+
+test('two of them in one process do not mix', async () => {
+  const [one, other] = [metrics(), metrics()];
+  one.issuance.discarded();
+  expect(await sample(one, 'mangrove_issuance_discarded_total')).toBe(1);
+  expect(await sample(other, 'mangrove_issuance_discarded_total')).toBe(0);
+});
+
+test('the exposition says what it is', async () => {
+  const { contentType, body } = await metrics().scrape();
+  expect(contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
+  expect(body).toContain(`mangrove_build_info{version="1.2.3",node="${process.version}"} 1`);
+});
+
+describe('issuance', () => {
+  test('stands at zero before the first request and counts answers by reason', async () => {
+    const made = metrics();
+    const csr = made.issuance.frontDoor('csr');
+    const issued = 'mangrove_issuance_total{front_door="csr",outcome="issued",reason="Issued"}';
+    expect(await sample(made, issued)).toBe(0);
+    csr.answered('issued', 'Issued', 0.02);
+    csr.answered('refused', 'KeyNotAllowed', 0.001);
+    csr.postponed('LedgerUnavailable');
+    csr.pending(7);
+    expect(await sample(made, issued)).toBe(1);
+    expect(
+      await sample(
+        made,
+        'mangrove_issuance_total{front_door="csr",outcome="refused",reason="KeyNotAllowed"}',
+      ),
+    ).toBe(1);
+    expect(
+      await sample(
+        made,
+        'mangrove_issuance_total{front_door="csr",outcome="postponed",reason="LedgerUnavailable"}',
+      ),
+    ).toBe(1);
+    expect(await sample(made, 'mangrove_signing_requests_pending{front_door="csr"}')).toBe(7);
+    expect(
+      await sample(made, 'mangrove_issuance_seconds_bucket{le="0.025",front_door="csr",outcome="issued"}'),
+    ).toBe(1);
+    expect(
+      await sample(made, 'mangrove_issuance_seconds_bucket{le="0.01",front_door="csr",outcome="issued"}'),
+    ).toBe(0);
+  });
+});
+
+test('the ledger counts records, times commits and names its errors', async () => {
+  const made = metrics();
+  made.ledger.queued(4);
+  made.ledger.committed(32, 0.004);
+  made.ledger.failed('LEDGER_UNAVAILABLE');
+  expect(await sample(made, 'mangrove_ledger_queue_length')).toBe(4);
+  expect(await sample(made, 'mangrove_ledger_records_total')).toBe(32);
+  expect(await sample(made, 'mangrove_ledger_commit_seconds_count')).toBe(1);
+  expect(await sample(made, 'mangrove_ledger_errors_total{code="LEDGER_UNAVAILABLE"}')).toBe(1);
+});
+
+describe('kube', () => {
+  test('requests are counted by method and status and timed in seconds', async () => {
+    const made = metrics();
+    made.kube.requests.attempted('PUT', 409, 30);
+    made.kube.requests.attempted('GET', 'KUBE_TIMEOUT', 10_000);
+    made.kube.requests.delayed('GET', 1_500);
+    expect(await sample(made, 'mangrove_kube_requests_total{verb="PUT",code="409"}')).toBe(1);
+    expect(await sample(made, 'mangrove_kube_requests_total{verb="GET",code="KUBE_TIMEOUT"}')).toBe(1);
+    expect(await sample(made, 'mangrove_kube_request_seconds_sum{verb="PUT"}')).toBe(0.03);
+    expect(await sample(made, 'mangrove_kube_delay_seconds_total{verb="GET"}')).toBe(1.5);
+  });
+
+  test('a reflector counts reconnects and relists and is asked for its lag', async () => {
+    const made = metrics();
+    const reflector = made.kube.reflector('secrets');
+    const watching = 'mangrove_reflector_watching{resource="secrets"}';
+    expect(await sample(made, watching)).toBe(0);
+    reflector.listed(12);
+    for (const state of ['watching', 'failing', 'listing', 'watching']) reflector.state(state);
+    reflector.event('MODIFIED');
+    reflector.failed('KUBE_GONE');
+    reflector.rejected();
+    reflector.lag(() => 2_500);
+    expect(await sample(made, watching)).toBe(1);
+    expect(await sample(made, 'mangrove_reflector_watches_total{resource="secrets"}')).toBe(2);
+    expect(await sample(made, 'mangrove_reflector_lists_total{resource="secrets"}')).toBe(1);
+    expect(await sample(made, 'mangrove_reflector_listed_objects{resource="secrets"}')).toBe(12);
+    expect(await sample(made, 'mangrove_reflector_events_total{resource="secrets",type="MODIFIED"}')).toBe(1);
+    expect(await sample(made, 'mangrove_reflector_failures_total{resource="secrets",code="KUBE_GONE"}')).toBe(
+      1,
+    );
+    expect(await sample(made, 'mangrove_reflector_rejected_objects_total{resource="secrets"}')).toBe(1);
+    expect(await sample(made, 'mangrove_reflector_lag_seconds{resource="secrets"}')).toBe(2.5);
+  });
+
+  test('the leader and the clock skew are told', async () => {
+    const made = metrics();
+    expect(await sample(made, 'mangrove_leader')).toBe(0);
+    made.kube.leading(true);
+    made.kube.clockSkew(() => -1.5);
+    expect(await sample(made, 'mangrove_leader')).toBe(1);
+    expect(await sample(made, 'mangrove_clock_skew_seconds')).toBe(-1.5);
+    made.kube.leading(false);
+    expect(await sample(made, 'mangrove_leader')).toBe(0);
+  });
+});
+
+test('every outcome of a controller stands at zero before its first reconcile', async () => {
+  const made = metrics();
+  made.controllers.started('bundle', ['success', 'error']);
+  const queue = made.controllers.queue('bundle');
+  const of = (outcome: string): string =>
+    `mangrove_reconcile_total{controller="bundle",outcome="${outcome}"}`;
+  expect(await sample(made, of('error'))).toBe(0);
+  made.controllers.reconciled('bundle', 'success', 40);
+  queue.depth(3);
+  queue.delayed(5);
+  expect(await sample(made, of('success'))).toBe(1);
+  expect(await sample(made, of('error'))).toBe(0);
+  expect(await sample(made, 'mangrove_reconcile_seconds_sum{controller="bundle"}')).toBe(0.04);
+  expect(await sample(made, 'mangrove_work_queue_depth{controller="bundle"}')).toBe(3);
+  expect(await sample(made, 'mangrove_work_queue_delayed_total{controller="bundle"}')).toBe(1);
+});
+
+test('what is gone leaves no gauge behind that would alarm for ever', async () => {
+  const made = metrics();
+  made.authorities.root('mesh', 1, 1_800_000_000);
+  made.authorities.root('mesh', 2, 1_900_000_000);
+  made.authorities.root('other', 1, 1_700_000_000);
+  made.authorities.issuing('mesh', 1_750_000_000);
+  made.authorities.confirmed('mesh', 1_740_000_000);
+  const root = (generation: number): string =>
+    `mangrove_authority_not_after_timestamp_seconds{certificate_authority="mesh",generation="${generation}"}`;
+  expect(await sample(made, root(1))).toBe(1_800_000_000);
+  made.authorities.forget('mesh', 1);
+  expect(await sample(made, root(1))).toBeUndefined();
+  expect(await sample(made, root(2))).toBe(1_900_000_000);
+  made.authorities.forget('mesh');
+  made.bundles.assembled('cluster.local', 2, 1_200);
+  made.bundles.verified('cluster.local', 'clusterTrustBundle/x', 1_740_000_000);
+  made.bundles.sourceGood('cluster.local', 'authority/mesh', 1_740_000_000);
+  made.bundles.forget('cluster.local');
+  const { body } = await made.scrape();
+  expect(body).not.toContain('mesh');
+  expect(body).not.toContain('bundle="cluster.local"');
+  expect(body).toContain('certificate_authority="other"');
+});
+
+test('a bundle tells size, roots, writes and when each target was verified', async () => {
+  const made = metrics();
+  made.bundles.assembled('cluster.local', 2, 1_200);
+  made.bundles.verified('cluster.local', 'clusterTrustBundle/x', 1_740_000_000);
+  made.bundles.published('cluster.local', 'clusterTrustBundle/x', 'repaired');
+  expect(await sample(made, 'mangrove_bundle_bytes{bundle="cluster.local"}')).toBe(1_200);
+  expect(await sample(made, 'mangrove_bundle_anchors{bundle="cluster.local"}')).toBe(2);
+  const target = 'bundle="cluster.local",target="clusterTrustBundle/x"';
+  expect(await sample(made, `mangrove_bundle_target_verified_timestamp_seconds{${target}}`)).toBe(
+    1_740_000_000,
+  );
+  expect(await sample(made, `mangrove_bundle_target_writes_total{${target},outcome="repaired"}`)).toBe(1);
+});
+
+test('a blocked event loop shows in its lag', async () => {
+  const made = metrics();
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  await made.scrape();
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  const until = performance.now() + 300;
+  while (performance.now() < until) continue;
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(await sample(made, 'mangrove_event_loop_lag_seconds{quantile="1"}')).toBeGreaterThan(0.2);
+});
+
+test('every metric is ours by name and says what it counts; docs/metrics.md lists them all', async () => {
+  const descriptions = metrics().describe();
+  for (const { name, help, type } of descriptions) {
+    expect(name).toMatch(/^mangrove_[a-z0-9_]+$/);
+    expect(name.endsWith('_total')).toBe(type === 'counter');
+    expect(help).toMatch(/^[A-Z0-9].*\.$/s);
+  }
+  const rows = descriptions.map(
+    ({ name, type, labels, help }) => `| \`${name}\` | ${type} | ${labels.join(', ')} | ${help} |`,
+  );
+  const page = `# Metrics
+
+Every replica serves its metrics in Prometheus text format at \`/metrics\` of \`http.port\`. Seconds are seconds, bytes
+are bytes, and a name that ends in \`_timestamp_seconds\` is a date: seconds since the epoch.
+
+| name | type | labels | meaning |
+|---|---|---|---|
+${rows.join('\n')}
+
+## Worth an alarm
+
+| expression | what it means |
+|---|---|
+| \`mangrove_authority_not_after_timestamp_seconds - time() < 30 * 86400\` | a root expires within a month and was not rotated |
+| \`mangrove_issuing_not_after_timestamp_seconds - time() < 86400\` | a replica could not renew its issuing certificate |
+| \`time() - mangrove_bundle_target_verified_timestamp_seconds > 600\` | a target was not seen to hold the bundle for ten minutes |
+| \`increase(mangrove_issuance_total{outcome="postponed"}[10m]) > 0\` | certificates wait because of a fault on our side |
+| \`increase(mangrove_ledger_errors_total[10m]) > 0\` | the ledger cannot be written, so nothing is issued |
+| \`mangrove_reflector_lag_seconds > 180\` | a watch hears nothing any more |
+| \`abs(mangrove_clock_skew_seconds) > 60\` | the clock of a node is wrong |
+| \`sum(mangrove_leader) != 1\` | nobody publishes, or two replicas do, for longer than a lease |
+`;
+  await expect(page).toMatchFileSnapshot('../../docs/metrics.md');
+});
