@@ -1,0 +1,82 @@
+import { type ErrorCode, MangroveError } from '#errors/error.ts';
+import type { PackedBatch } from '#ledger/batch.ts';
+import type { Intent, LedgerEntry, RecordKind } from '#ledger/record.ts';
+
+/** What the store's thread is started with. */
+export interface StoreThreadData {
+  readonly path: string;
+  readonly maxBytes: number | undefined;
+  readonly create: boolean;
+}
+
+/** To the thread: one commit, then reads that see it. At most one request is under way. */
+export interface StoreRequest {
+  readonly batch: PackedBatch | undefined;
+  readonly reads: readonly Read[];
+}
+
+export type Read =
+  | { readonly op: 'findBySerial'; readonly serial: Uint8Array }
+  | { readonly op: 'findByPublicKey'; readonly spkiSha256: Uint8Array; readonly limit: number }
+  | { readonly op: 'findByIdentity'; readonly uri: string; readonly limit: number }
+  | { readonly op: 'newestNotAfter'; readonly authority: string; readonly kind: RecordKind }
+  | { readonly op: 'unresolvedIntents'; readonly limit: number };
+
+/** From the thread: the answer to the request under way, or a fault that no request waits for. */
+export type StoreMessage = StoreReply | { readonly upkeepFault: Fault };
+
+export interface StoreReply {
+  /** Undefined when every write of the batch is on the disk; else why none is. */
+  readonly fault: Fault | undefined;
+  /** Writes that were left out of a commit that succeeded. */
+  readonly refusals: readonly (Fault & { readonly index: number })[];
+  /** In the order of the reads. */
+  readonly answers: readonly Answer[];
+  readonly seconds: number;
+}
+
+export type Answer = { readonly value: ReadValue } | { readonly fault: Fault };
+
+/** Each read fills its own member. */
+export interface ReadValue {
+  readonly entries?: readonly LedgerEntry[];
+  readonly intents?: readonly Intent[];
+  readonly notAfter?: number | undefined;
+}
+
+/** An error as it crosses threads: a class does not. */
+export interface Fault {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export function faultOf({ code, message }: MangroveError): Fault {
+  return { code, message };
+}
+
+export function errorOf({ code, message }: Fault): MangroveError {
+  return new MangroveError(code, message);
+}
+
+/** A Buffer arrives from another thread as a plain Uint8Array. */
+export function reviveIntent(intent: Intent): Intent {
+  const { serial, spkiSha256, tbsSha256 } = intent;
+  return { ...intent, serial: view(serial), spkiSha256: view(spkiSha256), tbsSha256: view(tbsSha256) };
+}
+
+export function reviveEntry({ intent, result }: LedgerEntry): LedgerEntry {
+  if (result === undefined) return { intent: reviveIntent(intent), result };
+  const digest = result.certificateSha256;
+  return {
+    intent: reviveIntent(intent),
+    result: {
+      ...result,
+      serial: view(result.serial),
+      certificateSha256: digest === undefined ? undefined : view(digest),
+    },
+  };
+}
+
+function view(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}

@@ -1,0 +1,93 @@
+import type { Logger } from 'pino';
+import { createCommitQueue } from '#ledger/commit-queue.ts';
+import type { Ledger, LedgerObserver } from '#ledger/ledger.ts';
+import { reviveEntry, reviveIntent } from '#ledger/message.ts';
+import { assertDigest, assertIntent, assertResult, assertSerial } from '#ledger/record.ts';
+import { createStoreThread } from '#ledger/store-thread.ts';
+
+export interface SqliteLedgerOptions {
+  /** The file; made when missing, its directory not. Exactly one process at a time may have it open. */
+  readonly path: string;
+  readonly log?: Logger;
+  readonly observer?: LedgerObserver;
+  /** Requests that wait or are under way before more are refused with LEDGER_BUSY; default 4096. */
+  readonly maxWaiting?: number;
+  /** Milliseconds that a commit may take before its requests fail with LEDGER_TIMEOUT; default 10,000. */
+  readonly timeoutMs?: number;
+  /** Size of the file at which it stops to grow (LEDGER_FULL); default: as far as the volume goes. */
+  readonly maxBytes?: number;
+}
+
+const defaultLimit = 100;
+const defaultMaxWaiting = 4096;
+const defaultTimeoutMs = 10_000;
+
+/**
+ * Opens the embedded ledger and proves that it can record.
+ * @throws MangroveError LEDGER_*: the reason why it cannot
+ */
+export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Ledger> {
+  const ledger = sqliteLedger(options);
+  try {
+    await ledger.check();
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
+  return ledger;
+}
+
+/** The same without the proof: for a process that must start, not ready, while its volume is still at fault. */
+export function sqliteLedger(options: SqliteLedgerOptions): Ledger {
+  const { path, log, observer } = options;
+  const thread = createStoreThread({
+    path,
+    maxBytes: options.maxBytes,
+    upkeepFault({ code, message }) {
+      observer?.failed(code);
+      log?.warn({ code, path }, message);
+    },
+  });
+  const queue = createCommitQueue({
+    thread,
+    log,
+    observer,
+    maxWaiting: options.maxWaiting ?? defaultMaxWaiting,
+    timeoutMs: options.timeoutMs ?? defaultTimeoutMs,
+  });
+
+  return {
+    async recordIntent(intent) {
+      assertIntent(intent);
+      await queue.write((batch) => batch.addIntent(intent));
+    },
+    async recordResult(result) {
+      assertResult(result);
+      await queue.write((batch) => batch.addResult(result));
+    },
+    async findBySerial(serial) {
+      assertSerial(serial);
+      const { entries = [] } = await queue.read({ op: 'findBySerial', serial: Uint8Array.from(serial) });
+      return entries.map(reviveEntry)[0];
+    },
+    async findByPublicKey(digest, limit = defaultLimit) {
+      assertDigest('spkiSha256', digest);
+      const spkiSha256 = Uint8Array.from(digest);
+      const { entries = [] } = await queue.read({ op: 'findByPublicKey', spkiSha256, limit });
+      return entries.map(reviveEntry);
+    },
+    async findByIdentity(uri, limit = defaultLimit) {
+      const { entries = [] } = await queue.read({ op: 'findByIdentity', uri, limit });
+      return entries.map(reviveEntry);
+    },
+    async newestNotAfter(authority, kind = 'leaf') {
+      return (await queue.read({ op: 'newestNotAfter', authority, kind })).notAfter;
+    },
+    async unresolvedIntents(limit = defaultLimit) {
+      const { intents = [] } = await queue.read({ op: 'unresolvedIntents', limit });
+      return intents.map(reviveIntent);
+    },
+    check: () => queue.write((batch) => batch.addCheck()),
+    close: queue.close,
+  };
+}
