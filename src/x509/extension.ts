@@ -21,6 +21,16 @@ const encodedOid = {
   extendedKeyUsage: oid(extensionOid.extendedKeyUsage),
 };
 
+const encodedPurpose: Readonly<Record<ExtendedKeyUsage, Buffer>> = {
+  serverAuth: oid(extendedKeyUsageOids.serverAuth),
+  clientAuth: oid(extendedKeyUsageOids.clientAuth),
+  codeSigning: oid(extendedKeyUsageOids.codeSigning),
+  emailProtection: oid(extendedKeyUsageOids.emailProtection),
+  timeStamping: oid(extendedKeyUsageOids.timeStamping),
+  OCSPSigning: oid(extendedKeyUsageOids.OCSPSigning),
+  anyExtendedKeyUsage: oid(extendedKeyUsageOids.anyExtendedKeyUsage),
+};
+
 /** Critical (RFC 5280 §4.2.1.3). */
 export function keyUsageExtension(usages: readonly KeyUsage[]): Buffer {
   if (usages.length === 0) throw new X509Error('ENCODING_INVALID', 'a key usage without any');
@@ -32,7 +42,7 @@ export function keyUsageExtension(usages: readonly KeyUsage[]): Buffer {
 /** Not critical; in the given order, each purpose once. */
 export function extendedKeyUsageExtension(purposes: readonly ExtendedKeyUsage[]): Buffer {
   if (purposes.length === 0) throw new X509Error('ENCODING_INVALID', 'an extended key usage without purpose');
-  const oids = [...new Set(purposes)].map((purpose) => oid(extendedKeyUsageOids[purpose]));
+  const oids = [...new Set(purposes)].map((purpose) => encodedPurpose[purpose]);
   return extension(encodedOid.extendedKeyUsage, false, sequence(...oids));
 }
 

@@ -117,8 +117,8 @@ export class DerReader {
       });
     }
     // X.690 §10.2: DER has no constructed strings; of the universal types only SEQUENCE and SET are constructed.
-    const constructed = tag === Tag.sequence || tag === Tag.set;
-    if (tag < 0x40 && (tag === 0 || constructed !== ((tag & 0x20) !== 0))) {
+    const isList = (tag & 0x1f) === (Tag.sequence & 0x1f) || (tag & 0x1f) === (Tag.set & 0x1f);
+    if (tag < 0x40 && (tag === 0 || isList !== ((tag & 0x20) !== 0))) {
       throw fail('DER_TAG_UNEXPECTED', this.#contents, `is ${describeTag(tag)}, which DER does not have`);
     }
   }
