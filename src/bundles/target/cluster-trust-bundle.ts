@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Bundle, publishes } from '#bundles/bundle/bundle.ts';
+import type { TrustBundleSpec } from '#bundles/bundle/resource.ts';
 import { MangroveError } from '#errors/error.ts';
 import { dnsSubdomain } from '#errors/syntax.ts';
 
@@ -52,6 +53,31 @@ export function clusterTrustBundleName(target: ClusterTrustBundleTarget, trustDo
   const stem = fits ? trustDomain : `h-${sha256(trustDomain).slice(0, 16)}`;
   const suffix = target.channel === 'canary' ? CANARY_SUFFIX : '';
   return `${target.signerName.replace('/', ':')}:${stem}${suffix}`;
+}
+
+export interface NamedTarget {
+  readonly name: string;
+  readonly target: ClusterTrustBundleTarget;
+}
+
+/**
+ * The ClusterTrustBundles that a TrustBundle names.
+ * @throws MangroveError BUNDLE_SPEC_INVALID when two of its targets are one object
+ */
+export function clusterTrustBundleTargets({ trustDomain, targets }: TrustBundleSpec): readonly NamedTarget[] {
+  const named = new Map<string, ClusterTrustBundleTarget>();
+  for (const { clusterTrustBundle: target } of targets) {
+    if (target === undefined) continue;
+    const name = clusterTrustBundleName(target, trustDomain);
+    if (named.has(name)) {
+      throw new MangroveError(
+        'BUNDLE_SPEC_INVALID',
+        `spec.targets: two targets are the ClusterTrustBundle ${name}`,
+      );
+    }
+    named.set(name, target);
+  }
+  return [...named].map(([name, target]) => ({ name, target }));
 }
 
 function sha256(text: string): string {

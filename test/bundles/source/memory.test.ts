@@ -12,10 +12,12 @@ const bad = (name: string) => ({
   },
 });
 
+const options = { trustDomain: 'east.test', now: () => 1000, recall: () => undefined };
+
 describe('a source that fails', () => {
   it('keeps its last good content and the time of it, and stops no other source', async () => {
     let now = 1000;
-    const memory = createSourceMemory('east.test', () => now);
+    const memory = createSourceMemory({ ...options, now: () => now });
     await memory.read([good('a', one), good('b', one)]);
     now = 2000;
     expect(await memory.read([bad('a'), good('b', two)])).toEqual([
@@ -25,28 +27,39 @@ describe('a source that fails', () => {
   });
 
   it('is worth nothing known when it never was good', async () => {
-    const memory = createSourceMemory('east.test', () => 1000);
+    const memory = createSourceMemory(options);
     expect(await memory.read([bad('a')])).toEqual([
       { name: 'a', anchors: undefined, goodAt: undefined, error: new Error('gone') },
     ]);
   });
 
   it('is forgotten with its content when the spec no longer names it', async () => {
-    const memory = createSourceMemory('east.test', () => 1000);
+    const memory = createSourceMemory(options);
     await memory.read([good('a', one)]);
     await memory.read([good('b', two)]);
     expect(await memory.read([bad('a')])).toMatchObject([{ anchors: undefined }]);
   });
 
+  it('is worth what is recalled from before the start, until it is good', async () => {
+    const recall = (name: string) => (name === 'a' ? { anchors: [two], goodAt: 5 } : undefined);
+    const memory = createSourceMemory({ ...options, recall });
+    expect(await memory.read([bad('a'), bad('b')])).toMatchObject([
+      { anchors: [two], goodAt: 5, error: new Error('gone') },
+      { anchors: undefined },
+    ]);
+    await memory.read([good('a', one)]);
+    expect(await memory.read([bad('a')])).toMatchObject([{ anchors: [one], goodAt: 1000 }]);
+  });
+
   it('may fail as a promise', async () => {
-    const memory = createSourceMemory('east.test', () => 1000);
+    const memory = createSourceMemory(options);
     const source = { name: 'a', read: () => Promise.reject(new Error('later')) };
     expect(await memory.read([source])).toMatchObject([{ error: new Error('later') }]);
   });
 });
 
 it('refuses a source with a root that names another trust domain, and that source only', async () => {
-  const memory = createSourceMemory('east.test', () => 1000);
+  const memory = createSourceMemory(options);
   const foreign = { ...one, spiffeTrustDomain: 'west.test' };
   const own = { ...two, spiffeTrustDomain: 'east.test' };
   expect(await memory.read([good('a', foreign), good('b', own)])).toMatchObject([

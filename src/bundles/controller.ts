@@ -1,0 +1,187 @@
+import type { Logger } from 'pino';
+import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import { type BundleObserver, createAnnouncer } from '#bundles/controller/announcement.ts';
+import {
+  createTrustBundleCache,
+  rivalsOf,
+  type TrustBundleEntry,
+  trustBundleEntry,
+} from '#bundles/controller/entry.ts';
+import { createReconciler } from '#bundles/controller/reconcile.ts';
+import { type ServedApiTiming, startServedApi } from '#bundles/controller/served-api.ts';
+import { type PublishedEvidence, verifyPublished } from '#bundles/controller/verify.ts';
+import type { AuthorityLookup } from '#bundles/source/authority.ts';
+import type { KubeClient } from '#kube/client.ts';
+import { type Clock, systemClock } from '#kube/clock.ts';
+import { type ControllerObserver, startController } from '#kube/controller.ts';
+import type { EventRecorder } from '#kube/event.ts';
+import { type ReflectorObserver, startReflector } from '#kube/reflector.ts';
+import { clusterTrustBundles, trustBundles } from '#kube/resource.ts';
+import { type QueueObserver, WorkQueue } from '#kube/work-queue.ts';
+
+export type { PublishedEvidence, TargetEvidence } from '#bundles/controller/verify.ts';
+
+export interface BundleControllerOptions {
+  readonly client: KubeClient;
+  /** ca/, as far as bundles need it; call `authorityChanged` when an answer changes. */
+  readonly authorityAnchors: AuthorityLookup;
+  /** Only the leader publishes; asked before each reconcile. That two think so for a moment does no harm. */
+  readonly isLeader: () => boolean;
+  /** Which TrustBundles are ours to publish; default all. The others still count when a target is claimed twice. */
+  readonly handles?: (bundle: TrustBundle) => boolean;
+  readonly events: Pick<EventRecorder, 'record'>;
+  readonly log: Logger;
+  readonly observer?: BundleObserver;
+  readonly controllerObserver?: ControllerObserver;
+  readonly queueObserver?: QueueObserver;
+  /** By the plural of the resource. */
+  readonly reflectorObserver?: (plural: string) => ReflectorObserver;
+  readonly signal: AbortSignal;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  readonly timing?: Partial<BundleControllerTiming>;
+}
+
+/** Milliseconds. */
+export interface BundleControllerTiming extends ServedApiTiming {
+  /** Every target is looked at, and the times in the status are renewed, at least this often; default 5 min. */
+  readonly verifyMs: number;
+  /** A watch that was silent for longer is not believed, and targets are read instead; default 2 min. */
+  readonly staleMs: number;
+}
+
+export interface BundleController {
+  /** The anchors of that CertificateAuthority changed. */
+  authorityChanged(name: string): void;
+  /** Look at every TrustBundle: this replica became the leader. */
+  resync(): void;
+  /** Whether an anchor is in every required target of its trust domain, by fresh reads. Works without being the leader. */
+  verifyPublished(
+    trustDomain: string,
+    anchorSha256: string,
+    signal?: AbortSignal,
+  ): Promise<PublishedEvidence>;
+  /** After the first complete list of TrustBundles. */
+  readonly synced: Promise<void>;
+  /** When the signal has aborted and nothing runs any more. */
+  readonly done: Promise<void>;
+}
+
+const defaultTiming: BundleControllerTiming = {
+  discoveryMs: 180_000,
+  absentMs: 15_000,
+  recheckMs: 1_000,
+  verifyMs: 300_000,
+  staleMs: 120_000,
+};
+
+/** Publishes what TrustBundles say: one publisher for each target, ever. */
+export function startBundleController(options: BundleControllerOptions): BundleController {
+  const { client, signal, isLeader, handles = () => true, clock = systemClock } = options;
+  const timing = { ...defaultTiming, ...options.timing };
+  const log = options.log.child({ room: 'bundles' });
+  const observerOf = options.reflectorObserver ?? (() => ({}));
+  const queue = new WorkQueue(options.queueObserver === undefined ? {} : { observer: options.queueObserver });
+  const bundles = createTrustBundleCache();
+  const announcer = createAnnouncer({ log, events: options.events, observer: options.observer ?? {} });
+
+  const api = startServedApi({
+    client,
+    log,
+    signal,
+    clock,
+    timing,
+    observer: observerOf(clusterTrustBundles.plural),
+    onChange: targetChanged,
+  });
+  const reconciler = createReconciler({
+    bundles,
+    tools: { client, api, clock, random: options.random ?? Math.random, staleMs: timing.staleMs },
+    authorityAnchors: options.authorityAnchors,
+    announcer,
+    verifyMs: timing.verifyMs,
+  });
+
+  /** Without a name the whole API appeared, vanished or came at another version. */
+  function targetChanged(name?: string): void {
+    reconciler.hasten(name);
+    if (name === undefined) resync();
+    else enqueue(bundles.index('target', name));
+  }
+
+  bundles.onChange((previous, current) => {
+    // Our own status, written a moment ago.
+    if (current !== undefined && sameSpec(previous, current)) return;
+    for (const entry of [previous, current]) {
+      if (entry === undefined) continue;
+      for (const rival of rivalsOf(entry, bundles)) queue.add(rival);
+    }
+    if (current === undefined && previous !== undefined) deleted(previous);
+  });
+
+  function deleted({ object, targets }: TrustBundleEntry): void {
+    reconciler.forget(object.metadata.name);
+    if (isLeader() && handles(object)) {
+      announcer.kept(
+        object,
+        targets.map(({ name }) => name),
+      );
+    }
+  }
+
+  const reflector = startReflector<TrustBundleEntry, 'target' | 'authority', TrustBundle>({
+    client,
+    resource: trustBundles,
+    cache: bundles,
+    transform: trustBundleEntry,
+    log,
+    clock,
+    observer: observerOf(trustBundles.plural),
+    signal,
+  });
+  reflector.synced.then(resync, () => undefined);
+
+  const controller = startController<string>({
+    name: 'bundles',
+    queue,
+    // Bundles wait for nobody but themselves; each may wait for the API server.
+    concurrency: 4,
+    log,
+    signal,
+    clock,
+    ...(options.controllerObserver !== undefined && { observer: options.controllerObserver }),
+    async reconcile(name, signal) {
+      // Before the list is complete an older claim may still be unknown.
+      if (!isLeader() || !reflector.hasSynced()) return {};
+      const entry = bundles.getByKey(name);
+      if (entry === undefined || !handles(entry.object)) return {};
+      return await reconciler.reconcile(entry, signal);
+    },
+  });
+
+  function enqueue(entries: readonly TrustBundleEntry[]): void {
+    for (const { object } of entries) queue.add(object.metadata.name);
+  }
+
+  function resync(): void {
+    enqueue(bundles.list());
+  }
+
+  return {
+    authorityChanged: (name) => enqueue(bundles.index('authority', name)),
+    resync,
+    verifyPublished: (trustDomain, anchorSha256, signal) =>
+      verifyPublished({ client, resource: () => api.resource(), signal }, trustDomain, anchorSha256),
+    synced: reflector.synced,
+    done: Promise.all([controller.done, reflector.done, api.done]).then(() => undefined),
+  };
+}
+
+function sameSpec(previous: TrustBundleEntry | undefined, current: TrustBundleEntry): boolean {
+  const { uid, generation } = current.object.metadata;
+  return (
+    generation !== undefined &&
+    previous?.object.metadata.generation === generation &&
+    previous.object.metadata.uid === uid
+  );
+}

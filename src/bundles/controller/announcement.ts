@@ -1,0 +1,132 @@
+import type { Logger } from 'pino';
+import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import type { Findings } from '#bundles/controller/status.ts';
+import type { TargetReport } from '#bundles/controller/target.ts';
+import type { Assembly } from '#bundles/source/assembly.ts';
+import { type ErrorCode, errorCode, errorMessage, errorRow } from '#errors/error.ts';
+import type { EventRecorder } from '#kube/event.ts';
+
+/** Told of what happens to bundles; shaped for metrics. Times are epoch seconds. */
+export interface BundleObserver {
+  assembled?(bundle: string, anchors: number, bytes: number): void;
+  sourceGood?(bundle: string, source: string, at: number): void;
+  verified?(bundle: string, target: string, at: number): void;
+  published?(bundle: string, target: string, outcome: 'written' | 'repaired' | 'failed'): void;
+  /** The TrustBundle is gone. */
+  forget?(bundle: string): void;
+}
+
+export interface Announcer {
+  /** Tells events, log and observer what a reconcile found; what was said before is not said again. */
+  announce(object: TrustBundle, findings: Findings): void;
+  /** The TrustBundle was deleted and its targets stay. */
+  kept(object: TrustBundle, targets: readonly string[]): void;
+}
+
+export interface AnnouncerOptions {
+  readonly log: Logger;
+  readonly events: Pick<EventRecorder, 'record'>;
+  readonly observer: BundleObserver;
+}
+
+/** States of every start and consequences of others: the status tells them, an event would only be noise. */
+const quiet: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'BUNDLE_SOURCE_PENDING',
+  'BUNDLE_API_UNKNOWN',
+  'BUNDLE_EMPTY',
+]);
+
+export function createAnnouncer({ log, events, observer }: AnnouncerOptions): Announcer {
+  /** TrustBundle UID → what it is about → what was last said of it. */
+  const said = new Map<string, Map<string, string>>();
+
+  /** Says a fault once, until it is another one or is over. */
+  function fault(object: TrustBundle, about: string, error: unknown): void {
+    const { name, uid = '' } = object.metadata;
+    const before = said.get(uid) ?? new Map<string, string>();
+    said.set(uid, before);
+    const message = error === undefined ? '' : errorMessage(error);
+    if ((before.get(about) ?? '') === message) return;
+    before.set(about, message);
+    const code = errorCode(error);
+    if (error === undefined) {
+      log.info({ trustBundle: name, about }, 'a fault of a bundle is over');
+      return;
+    }
+    log.warn({ trustBundle: name, about, code, error: message }, 'a bundle has a fault');
+    if (code !== undefined && quiet.has(code)) return;
+    const { reason, fix } = errorRow(error);
+    events.record(object, { type: 'Warning', reason, message: `${message}. ${fix}` });
+  }
+
+  function sources(
+    object: TrustBundle,
+    { readings, assembly }: Extract<Findings, { readings: unknown }>,
+  ): void {
+    const { name } = object.metadata;
+    for (const { name: source, goodAt, error } of readings) {
+      fault(object, source, error);
+      if (goodAt !== undefined) observer.sourceGood?.(name, source, goodAt / 1000);
+    }
+    expired(object, assembly);
+    const { bundle } = assembly;
+    if (bundle !== undefined) observer.assembled?.(name, bundle.anchors.length, bundle.pem.length);
+  }
+
+  function expired(object: TrustBundle, { expired: anchors }: Assembly): void {
+    for (const { sha256, subject } of anchors) {
+      const about = `anchor/${sha256}`;
+      const uid = object.metadata.uid ?? '';
+      if (said.get(uid)?.has(about) === true) continue;
+      said.get(uid)?.set(about, 'expired');
+      const message = `Root ${sha256.slice(0, 8)} (${subject}) has expired and left the bundle`;
+      log.warn(
+        { trustBundle: object.metadata.name, anchor: sha256, subject },
+        'an expired root left the bundle',
+      );
+      events.record(object, { type: 'Warning', reason: 'AnchorExpired', message });
+    }
+  }
+
+  function target(object: TrustBundle, report: TargetReport): void {
+    const bundle = object.metadata.name;
+    const { name, error, verifiedAt, written } = report;
+    fault(object, `clusterTrustBundle/${name}`, error);
+    if (error !== undefined) observer.published?.(bundle, name, 'failed');
+    else if (verifiedAt !== undefined) observer.verified?.(bundle, name, verifiedAt / 1000);
+    if (written === undefined) return;
+    observer.published?.(bundle, name, written === 'repaired' ? 'repaired' : 'written');
+    log.info(
+      { trustBundle: bundle, target: name, hash: report.hash, written, changed: report.changed },
+      'published',
+    );
+    events.record(object, written === 'repaired' ? repaired(report) : published(report));
+  }
+
+  return {
+    announce(object, findings) {
+      fault(object, 'spec', 'invalid' in findings ? findings.invalid : undefined);
+      if ('invalid' in findings) return;
+      sources(object, findings);
+      for (const report of findings.targets) target(object, report);
+    },
+    kept(object, targets) {
+      const { name, uid = '' } = object.metadata;
+      said.delete(uid);
+      observer.forget?.(name);
+      log.info({ trustBundle: name, targets }, 'a TrustBundle was deleted; its targets stay');
+      const message = `Deleted; what it published stays as it is: ${targets.join(', ')}`;
+      events.record(object, { type: 'Normal', reason: 'TargetsKept', message });
+    },
+  };
+}
+
+function published({ name, hash = '' }: TargetReport) {
+  const message = `ClusterTrustBundle ${name} holds the bundle ${hash.slice(0, 8)}`;
+  return { type: 'Normal', reason: 'Published', message } as const;
+}
+
+function repaired({ name, changed }: TargetReport) {
+  const message = `ClusterTrustBundle ${name} was changed by somebody else and put right: ${changed.join(', ')}`;
+  return { type: 'Warning', reason: 'TargetRepaired', message } as const;
+}

@@ -1,0 +1,142 @@
+import { decodePublished } from '#bundles/bundle/bundle.ts';
+import {
+  corrected,
+  type DesiredClusterTrustBundle,
+  differences,
+} from '#bundles/target/cluster-trust-bundle.ts';
+import { type Claimant, requireOwned } from '#bundles/target/ownership.ts';
+import { errorCode, MangroveError } from '#errors/error.ts';
+import type { KubeClient } from '#kube/client.ts';
+import { isNotFound } from '#kube/error.ts';
+import type { ClusterTrustBundle } from '#kube/object.ts';
+import { apiVersion, type Resource } from '#kube/resource.ts';
+
+export interface Publication {
+  readonly client: KubeClient;
+  /** ClusterTrustBundles at the version that is served. */
+  readonly resource: Resource;
+  readonly desired: DesiredClusterTrustBundle;
+  readonly claimant: Claimant;
+  /** True while a source is unread: then nothing may leave a target. */
+  readonly growOnly: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Published {
+  readonly outcome: 'unchanged' | 'created' | 'updated';
+  /** As read back. */
+  readonly object: ClusterTrustBundle;
+  /** What was put right, in words. */
+  readonly changed: readonly string[];
+}
+
+/** Somebody who writes at the same time makes us read again; after so many rounds it is for the queue to wait. */
+const ROUNDS = 3;
+
+/**
+ * Makes the object what it should be: reads it, writes only a difference, and reads it back. Every write is a create or a
+ * PUT of the object that was just read, with its resourceVersion: it changes nothing that we have not seen, costs half of a
+ * server-side apply (which would cost as much again when nothing changes), and labels of others travel along. A write whose
+ * answer was lost shows itself in the next read.
+ * @throws MangroveError BUNDLE_TARGET_FOREIGN, BUNDLE_TARGET_ALTERED, BUNDLE_SOURCE_PENDING, KUBE_*
+ */
+export async function publish(publication: Publication): Promise<Published> {
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const current = await read(publication);
+    if (current !== undefined) {
+      const changed = examine(current, publication);
+      if (changed.length === 0) return { outcome: 'unchanged', object: current, changed };
+      if (!(await replace(current, publication))) continue;
+      return { outcome: 'updated', object: await readBack(publication), changed };
+    }
+    if (!(await create(publication))) continue;
+    return { outcome: 'created', object: await readBack(publication), changed: ['object'] };
+  }
+  const { name } = publication.desired;
+  throw new MangroveError(
+    'BUNDLE_TARGET_ALTERED',
+    `ClusterTrustBundle ${name}: somebody else wrote it at the same time, ${ROUNDS} times in a row`,
+  );
+}
+
+async function read({
+  client,
+  resource,
+  desired,
+  signal,
+}: Publication): Promise<ClusterTrustBundle | undefined> {
+  try {
+    return await client.get<ClusterTrustBundle>(resource, desired.name, { signal });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** What differs in an object that is ours. */
+function examine(
+  current: ClusterTrustBundle,
+  { desired, claimant, growOnly }: Publication,
+): readonly string[] {
+  requireOwned(current, claimant);
+  if (growOnly) requireGrowth(current, desired);
+  return differences(current, desired);
+}
+
+/**
+ * While a source was never read since the start, what it gave before may be just what would vanish from the target
+ * now: nothing shrinks because of a fault on our side.
+ */
+function requireGrowth(current: ClusterTrustBundle, { name, bundle }: DesiredClusterTrustBundle): void {
+  const kept = new Set(bundle.anchors.map((anchor) => anchor.sha256));
+  const lost = [...(decodePublished(current.spec.trustBundle)?.keys() ?? [])].filter(
+    (sha256) => !kept.has(sha256),
+  );
+  if (lost.length === 0) return;
+  const names = lost.map((sha256) => sha256.slice(0, 8)).join(', ');
+  throw new MangroveError(
+    'BUNDLE_SOURCE_PENDING',
+    `ClusterTrustBundle ${name}: a source is not read yet, so anchors ${names} stay and nothing is written`,
+  );
+}
+
+/** False when the object changed or vanished in between. */
+async function replace(current: ClusterTrustBundle, { client, resource, desired, signal }: Publication) {
+  try {
+    await client.update(resource, corrected(current, desired), { signal });
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'KUBE_CONFLICT' || isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+/** False when somebody was faster. */
+async function create({ client, resource, desired, signal }: Publication): Promise<boolean> {
+  const { name, labels, annotations, signerName, bundle } = desired;
+  const object: ClusterTrustBundle = {
+    apiVersion: apiVersion(resource),
+    kind: resource.kind,
+    metadata: { name, labels, annotations },
+    spec: { ...(signerName !== undefined && { signerName }), trustBundle: bundle.pem },
+  };
+  try {
+    await client.create(resource, object, { signal });
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'KUBE_ALREADY_EXISTS') return false;
+    throw error;
+  }
+}
+
+/** What counts is what a reader gets, not what the answer to the write said. */
+async function readBack(publication: Publication): Promise<ClusterTrustBundle> {
+  const object = await read(publication);
+  const { name } = publication.desired;
+  const differing = object === undefined ? ['object'] : differences(object, publication.desired);
+  if (object !== undefined && differing.length === 0) return object;
+  throw new MangroveError(
+    'BUNDLE_TARGET_ALTERED',
+    `ClusterTrustBundle ${name} was written, but read back it differs in: ${differing.join(', ')}`,
+  );
+}

@@ -1,0 +1,144 @@
+import type { TrustBundle, TrustBundleSpec } from '#bundles/bundle/resource.ts';
+import type { Announcer } from '#bundles/controller/announcement.ts';
+import { type TrustBundleCache, type TrustBundleEntry, verdictOn } from '#bundles/controller/entry.ts';
+import { recallSource } from '#bundles/controller/recall.ts';
+import { type Findings, needsWrite, trustBundleStatus } from '#bundles/controller/status.ts';
+import {
+  hasten,
+  newTargetMemory,
+  settleTarget,
+  type TargetMemory,
+  type TargetTools,
+} from '#bundles/controller/target.ts';
+import { assemble } from '#bundles/source/assembly.ts';
+import { type AuthorityLookup, authoritySource } from '#bundles/source/authority.ts';
+import { createSourceMemory, type SourceMemory } from '#bundles/source/memory.ts';
+import type { Source } from '#bundles/source/source.ts';
+import type { ReconcileResult } from '#kube/controller.ts';
+import { isNotFound } from '#kube/error.ts';
+import { trustBundles } from '#kube/resource.ts';
+
+export interface ReconcilerOptions {
+  readonly bundles: TrustBundleCache;
+  readonly tools: TargetTools;
+  readonly authorityAnchors: AuthorityLookup;
+  readonly announcer: Announcer;
+  /** Targets are looked at, and the times in the status renewed, at least this often; ms. */
+  readonly verifyMs: number;
+}
+
+export interface Reconciler {
+  /** Brings the targets of one TrustBundle to what it says, and its status to what is. */
+  reconcile(entry: TrustBundleEntry, signal: AbortSignal): Promise<ReconcileResult>;
+  /** A target changed, or without a name the API: what failed there may succeed now. */
+  hasten(target?: string): void;
+  forget(bundle: string): void;
+}
+
+/** Of one TrustBundle, in memory only. */
+interface Memory {
+  readonly uid: string | undefined;
+  readonly sources: SourceMemory;
+  /** By name of the ClusterTrustBundle. */
+  readonly targets: Map<string, TargetMemory>;
+}
+
+function targetMemoryOf({ targets }: Memory, name: string): TargetMemory {
+  const memory = targets.get(name) ?? newTargetMemory();
+  targets.set(name, memory);
+  return memory;
+}
+
+/** An expiry is waited for, but a timer may fire a moment too early. */
+const MIN_REQUEUE_MS = 50;
+
+export function createReconciler(options: ReconcilerOptions): Reconciler {
+  const { bundles, tools, authorityAnchors, announcer, verifyMs } = options;
+  const { client, clock, api } = tools;
+  const memories = new Map<string, Memory>();
+
+  function memoryOf(entry: TrustBundleEntry, trustDomain: string): Memory {
+    const { name, uid } = entry.object.metadata;
+    const known = memories.get(name);
+    if (known !== undefined && known.uid === uid) return known;
+    const recall = (source: string) => {
+      const status = bundles.getByKey(name)?.object.status;
+      const published = entry.targets.map(
+        (target) => api.cache()?.get(undefined, target.name)?.spec.trustBundle ?? '',
+      );
+      return recallSource(source, status, published);
+    };
+    const sources = createSourceMemory({ trustDomain, now: () => clock.wall(), recall });
+    const memory = { uid, sources, targets: new Map<string, TargetMemory>() };
+    memories.set(name, memory);
+    return memory;
+  }
+
+  function sourcesOf({ sources, trustDomain }: TrustBundleSpec): Source[] {
+    return sources.flatMap(({ authority }) =>
+      authority === undefined ? [] : [authoritySource(authority.name, trustDomain, authorityAnchors)],
+    );
+  }
+
+  async function find(entry: TrustBundleEntry, signal: AbortSignal): Promise<Findings> {
+    const { object, spec } = entry;
+    if (spec === undefined) return { invalid: entry.invalid };
+    const { trustDomain } = spec;
+    const memory = memoryOf(entry, trustDomain);
+    const readings = await memory.sources.read(sourcesOf(spec));
+    const assembly = assemble(trustDomain, readings, Math.floor(clock.wall() / 1000));
+    const targets = await Promise.all(
+      entry.targets.map(({ name, target }) => {
+        const task = {
+          name,
+          target,
+          trustDomain,
+          owner: object.metadata.name,
+          bundle: assembly.bundle,
+          bundleError: assembly.error,
+          growOnly: assembly.partial,
+          verdict: verdictOn(name, bundles),
+          signal,
+        };
+        return settleTarget(task, targetMemoryOf(memory, name), tools);
+      }),
+    );
+    return { readings, assembly, targets };
+  }
+
+  /** One write, and only of news; an object that is gone needs none. */
+  async function report(object: TrustBundle, findings: Findings, signal: AbortSignal): Promise<void> {
+    const { generation } = object.metadata;
+    const status = trustBundleStatus(findings, { before: object.status, generation, now: clock.wall() });
+    if (!needsWrite(object.status, status, verifyMs)) return;
+    try {
+      await client.updateStatus(trustBundles, { ...object, status }, { signal });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  function nextLookMs(findings: Findings): number {
+    if ('invalid' in findings) return verifyMs;
+    const changesMs = findings.assembly.changesAt * 1000 - clock.wall();
+    const retries = findings.targets.map(({ retryMs }) => retryMs ?? verifyMs);
+    return Math.max(Math.min(verifyMs, changesMs, ...retries), MIN_REQUEUE_MS);
+  }
+
+  return {
+    async reconcile(entry, signal) {
+      const findings = await find(entry, signal);
+      announcer.announce(entry.object, findings);
+      await report(entry.object, findings, signal);
+      return { requeueAfterMs: nextLookMs(findings) };
+    },
+    hasten(target) {
+      for (const { targets } of memories.values()) {
+        for (const [name, memory] of targets) {
+          if (target === undefined || target === name) hasten(memory);
+        }
+      }
+    },
+    forget: (bundle) => void memories.delete(bundle),
+  };
+}

@@ -1,0 +1,211 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Anchor } from '#bundles/bundle/anchor.ts';
+import { bundleHash } from '#bundles/bundle/bundle.ts';
+import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
+import type { TargetReport } from '#bundles/controller/target.ts';
+import type { Assembly } from '#bundles/source/assembly.ts';
+import type { SourceReading } from '#bundles/source/memory.ts';
+import { errorMessage, errorRow } from '#errors/error.ts';
+import { findCondition, setCondition } from '#kube/condition.ts';
+import { formatTime } from '#kube/micro-time.ts';
+import type { Condition } from '#kube/object.ts';
+
+/** What one reconcile found; the specification itself may be what is wrong. */
+export type Findings =
+  | {
+      readonly readings: readonly SourceReading[];
+      readonly assembly: Assembly;
+      readonly targets: readonly TargetReport[];
+    }
+  | { readonly invalid: unknown };
+
+export interface StatusContext {
+  readonly before: TrustBundleStatus | undefined;
+  readonly generation: number | undefined;
+  /** Wall clock, ms. */
+  readonly now: number;
+}
+
+/** Limits of the CRD. */
+const MAX_ANCHORS = 512;
+const MAX_ERROR = 4096;
+const MAX_SUBJECT = 1024;
+
+/** The status that tells what was found, with what is still true of the one before. */
+export function trustBundleStatus(findings: Findings, context: StatusContext): TrustBundleStatus {
+  const { before, generation } = context;
+  const observed = generation === undefined ? {} : { observedGeneration: generation };
+  if ('invalid' in findings) return { ...before, ...observed, conditions: conditions(findings, context) };
+  const { readings, assembly, targets } = findings;
+  const { bundle } = assembly;
+  return {
+    ...observed,
+    ...(bundle === undefined
+      ? kept(before)
+      : { hash: bundle.sha256, anchors: anchorStatus(bundle.anchors, readings) }),
+    sources: readings.map(sourceStatus),
+    targets: targets.map(targetStatus),
+    conditions: conditions(findings, context),
+  };
+}
+
+/** Without a bundle the targets keep what they hold, so the status does too. */
+function kept(before: TrustBundleStatus | undefined): Pick<TrustBundleStatus, 'hash' | 'anchors'> {
+  return {
+    ...(before?.hash !== undefined && { hash: before.hash }),
+    ...(before?.anchors !== undefined && { anchors: before.anchors }),
+  };
+}
+
+function anchorStatus(anchors: readonly Anchor[], readings: readonly SourceReading[]) {
+  return anchors.slice(0, MAX_ANCHORS).map(({ sha256, subject, notBefore, notAfter }) => ({
+    sha256,
+    subject: subject.slice(0, MAX_SUBJECT),
+    notBefore: formatTime(notBefore * 1000),
+    notAfter: formatTime(notAfter * 1000),
+    source:
+      readings.find((reading) => reading.anchors?.some((anchor) => anchor.sha256 === sha256))?.name ?? '',
+  }));
+}
+
+function sourceStatus({ name, anchors, goodAt, error }: SourceReading) {
+  const slash = name.indexOf('/');
+  return {
+    kind: name.slice(0, slash),
+    name: name.slice(slash + 1),
+    ...(anchors !== undefined && {
+      hash: bundleHash(new Map(anchors.map(({ sha256, der }) => [sha256, der]))),
+    }),
+    ...(goodAt !== undefined && { lastGoodTime: formatTime(goodAt) }),
+    ...(error !== undefined && { error: errorText(error) }),
+  };
+}
+
+function targetStatus({ name, apiVersion, hash, verifiedAt, error }: TargetReport) {
+  return {
+    kind: 'clusterTrustBundle',
+    name,
+    ...(apiVersion !== undefined && { apiVersion }),
+    ...(hash !== undefined && { hash }),
+    ...(verifiedAt !== undefined && { lastVerifiedTime: formatTime(verifiedAt) }),
+    ...(error !== undefined && { error: errorText(error) }),
+  };
+}
+
+/** What is wrong and what to do about it. */
+function errorText(error: unknown): string {
+  return `${errorMessage(error)}. ${errorRow(error).fix}`.slice(0, MAX_ERROR);
+}
+
+type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+function conditions(findings: Findings, { before, generation, now }: StatusContext): Condition[] {
+  const known: readonly Condition[] = (before?.conditions ?? []).map(({ observedGeneration, ...rest }) => ({
+    ...rest,
+    ...(observedGeneration !== undefined && { observedGeneration }),
+  }));
+  const told = [published(findings), ready(findings), ...conflicted(findings, known)];
+  return told.reduce<Condition[]>(
+    (conditions, one) =>
+      setCondition(
+        conditions,
+        { ...one, ...(generation !== undefined && { observedGeneration: generation }) },
+        formatTime(now),
+      ),
+    [...known],
+  );
+}
+
+function published(findings: Findings): Told {
+  if ('invalid' in findings) return failed('Published', findings.invalid);
+  const { targets } = findings;
+  const failing = targets.filter((target) => target.error !== undefined);
+  if (failing.length > 0) {
+    const others = failing.length === 1 ? '' : ` (${failing.length} of ${targets.length} targets fail)`;
+    return failed('Published', failing[0]?.error, others);
+  }
+  const count = targets.length === 1 ? 'The target holds' : `All ${targets.length} targets hold`;
+  return { type: 'Published', status: 'True', reason: 'Published', message: `${count} the bundle.` };
+}
+
+function ready(findings: Findings): Told {
+  const unpublished = published(findings);
+  if ('invalid' in findings || unpublished.status !== 'True') return { ...unpublished, type: 'Ready' };
+  const { readings, assembly } = findings;
+  const bad = readings.find((reading) => reading.error !== undefined);
+  if (bad !== undefined)
+    return failed('Ready', bad.error, `; source ${bad.name} keeps its last good content`);
+  const out = [...leftOut('expired', assembly.expired), ...leftOut('not yet valid', assembly.early)].join('');
+  const count = assembly.bundle?.anchors.length ?? 0;
+  const message = `${count} ${count === 1 ? 'root is' : 'roots are'} published.${out}`;
+  return { type: 'Ready', status: 'True', reason: 'Published', message };
+}
+
+function leftOut(why: string, anchors: readonly Anchor[]): string[] {
+  return anchors.length === 0
+    ? []
+    : [` Left out because ${why}: ${anchors.map(({ sha256 }) => sha256.slice(0, 8)).join(', ')}.`];
+}
+
+/** Both the winner and the losers of a claim say so; once it is settled the condition says that too. */
+function conflicted(findings: Findings, known: readonly Condition[]): Told[] {
+  if ('invalid' in findings) return [];
+  const rivalled = findings.targets.filter((target) => target.rivals.length > 0);
+  if (rivalled.length === 0) {
+    if (findCondition(known, 'Conflicted') === undefined) return [];
+    const message = 'No other TrustBundle names a target of this one.';
+    return [{ type: 'Conflicted', status: 'False', reason: 'NoConflict', message }];
+  }
+  const message = rivalled
+    .map(({ name, rivals }) => `ClusterTrustBundle ${name} is also named by TrustBundle ${rivals.join(', ')}`)
+    .join('; ');
+  return [
+    {
+      type: 'Conflicted',
+      status: 'True',
+      reason: 'TargetConflicted',
+      message: `${message}. The oldest TrustBundle publishes it.`,
+    },
+  ];
+}
+
+function failed(type: string, error: unknown, more = ''): Told {
+  const { reason, fix } = errorRow(error);
+  return { type, status: 'False', reason, message: `${errorMessage(error)}${more}. ${fix}` };
+}
+
+/**
+ * Whether the status says anything new, or its times have fallen behind by `refreshMs`: a reconcile that finds nothing new
+ * writes nothing.
+ */
+export function needsWrite(
+  before: TrustBundleStatus | undefined,
+  after: TrustBundleStatus,
+  refreshMs: number,
+): boolean {
+  if (before === undefined || !isDeepStrictEqual(timeless(before), timeless(after))) return true;
+  const [then, now] = [newestTime(before), newestTime(after)];
+  return then !== undefined && now !== undefined && now - then >= refreshMs;
+}
+
+/** The status without the times that move by themselves. */
+function timeless(status: TrustBundleStatus): unknown {
+  return {
+    ...status,
+    sources: status.sources?.map(({ lastGoodTime, ...rest }) => ({
+      ...rest,
+      seen: lastGoodTime !== undefined,
+    })),
+    targets: status.targets?.map(({ lastVerifiedTime, ...rest }) => ({
+      ...rest,
+      seen: lastVerifiedTime !== undefined,
+    })),
+  };
+}
+
+function newestTime({ targets = [], sources = [] }: TrustBundleStatus): number | undefined {
+  const times = [...targets.map((one) => one.lastVerifiedTime), ...sources.map((one) => one.lastGoodTime)]
+    .filter((time) => time !== undefined)
+    .map((time) => Date.parse(time));
+  return times.length === 0 ? undefined : Math.max(...times);
+}

@@ -1,0 +1,220 @@
+import type { Bundle } from '#bundles/bundle/bundle.ts';
+import { targetFailure } from '#bundles/controller/failure.ts';
+import { type Published, publish } from '#bundles/controller/publish.ts';
+import { type ServedApi, servedVersion } from '#bundles/controller/served-api.ts';
+import type { Verdict } from '#bundles/target/claim.ts';
+import {
+  type ClusterTrustBundleTarget,
+  type DesiredClusterTrustBundle,
+  desiredClusterTrustBundle,
+  differences,
+} from '#bundles/target/cluster-trust-bundle.ts';
+import { requireOwned } from '#bundles/target/ownership.ts';
+import { MangroveError } from '#errors/error.ts';
+import { backoffDelay } from '#kube/backoff.ts';
+import type { KubeClient } from '#kube/client.ts';
+import type { Clock } from '#kube/clock.ts';
+import type { ClusterTrustBundle } from '#kube/object.ts';
+
+/** Everything that one attempt at one target needs to know. */
+export interface TargetTask {
+  /** Of the ClusterTrustBundle. */
+  readonly name: string;
+  readonly target: ClusterTrustBundleTarget;
+  readonly trustDomain: string;
+  /** Name of the TrustBundle. */
+  readonly owner: string;
+  /** Undefined: there is nothing to publish, and what the target holds stays. */
+  readonly bundle: Bundle | undefined;
+  /** Why there is nothing to publish. */
+  readonly bundleError: unknown;
+  /** A source is unread: nothing may leave the target. */
+  readonly growOnly: boolean;
+  readonly verdict: Verdict;
+  readonly signal: AbortSignal;
+}
+
+/** What is remembered of a target between two attempts; in memory only, for losing it costs one read. */
+export interface TargetMemory {
+  /** UID of the object that was ours when last seen. */
+  knownUid: string | undefined;
+  /** Hash that the target was last seen to hold, and when: wall clock, ms. */
+  hash: string | undefined;
+  verifiedAt: number | undefined;
+  error: MangroveError | undefined;
+  /** In a row. */
+  failures: number;
+  /** Of foreign edits, in a row without an hour's peace between them. */
+  repairs: number;
+  repairedAt: number;
+  /** Monotonic ms before which nothing is tried, while the wish stays the same. */
+  notBefore: number;
+  wish: string | undefined;
+}
+
+export interface TargetReport {
+  readonly name: string;
+  readonly apiVersion: string | undefined;
+  readonly hash: string | undefined;
+  readonly verifiedAt: number | undefined;
+  readonly error: MangroveError | undefined;
+  readonly rivals: readonly string[];
+  /** Undefined when nothing was written now. */
+  readonly written: 'created' | 'updated' | 'repaired' | undefined;
+  /** What was put right, in words. */
+  readonly changed: readonly string[];
+  /** Ms until it should be looked at again; undefined when nothing is waiting. */
+  readonly retryMs: number | undefined;
+}
+
+export interface TargetTools {
+  readonly client: KubeClient;
+  readonly api: ServedApi;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** The watch may be silent for this long and its cache still counts as what is. */
+  readonly staleMs: number;
+}
+
+/** A failure is tried again after this, doubled each time: permissions that come back are noticed within the maximum. */
+const failurePace = { baseMs: 250, maxMs: 30_000 };
+/** The first repair is made at once. Who edits again and again meets a slower and slower repair, not an endless race. */
+const repairPace = { baseMs: 200, maxMs: 10_000 };
+const peaceMs = 60_000;
+
+export function newTargetMemory(): TargetMemory {
+  return {
+    knownUid: undefined,
+    hash: undefined,
+    verifiedAt: undefined,
+    error: undefined,
+    failures: 0,
+    repairs: 0,
+    repairedAt: Number.NEGATIVE_INFINITY,
+    notBefore: 0,
+    wish: undefined,
+  };
+}
+
+/** The object or the API changed, so a failure may be over; only a race with another writer keeps its pace. */
+export function hasten(memory: TargetMemory): void {
+  if (memory.error !== undefined && memory.error.code !== 'BUNDLE_TARGET_ALTERED') memory.notBefore = 0;
+}
+
+/**
+ * Brings one target to what it should be, or says why not; never throws. When the watch shows that nothing differs, the API
+ * server is neither read nor written.
+ */
+export async function settleTarget(
+  task: TargetTask,
+  memory: TargetMemory,
+  tools: TargetTools,
+): Promise<TargetReport> {
+  const { name } = task;
+  const published = await attempt(task, memory, tools).catch((error: unknown) =>
+    noteFailure(`ClusterTrustBundle ${name}`, error, memory, tools),
+  );
+  const waitMs = memory.notBefore - tools.clock.monotonic();
+  return {
+    name,
+    apiVersion: servedVersion(tools.api),
+    hash: memory.hash,
+    verifiedAt: memory.verifiedAt,
+    error: memory.error,
+    rivals: [task.verdict.winner, ...task.verdict.losers].filter((rival) => rival !== task.owner),
+    written: published?.written,
+    changed: published?.changed ?? [],
+    retryMs: waitMs > 0 ? waitMs : undefined,
+  };
+}
+
+type Written = Pick<TargetReport, 'written' | 'changed'>;
+
+async function attempt(
+  task: TargetTask,
+  memory: TargetMemory,
+  tools: TargetTools,
+): Promise<Written | undefined> {
+  const { name, bundle, verdict, owner } = task;
+  if (verdict.winner !== owner) {
+    throw new MangroveError(
+      'BUNDLE_TARGET_CONFLICTED',
+      `ClusterTrustBundle ${name} is published by the older TrustBundle ${verdict.winner}`,
+    );
+  }
+  if (bundle === undefined) throw targetFailure(`ClusterTrustBundle ${name}`, task.bundleError);
+  const desired = desiredClusterTrustBundle(task.target, bundle, owner);
+  const wish = JSON.stringify([bundle.sha256, task.target, task.growOnly]);
+  const wished = memory.wish === wish;
+  const resource = tools.api.resource();
+  if (holds(cached(name, tools), desired, task, memory)) {
+    memory.wish = wish;
+    noteVerified(bundle.sha256, memory, tools);
+    return undefined;
+  }
+  if (tools.clock.monotonic() < memory.notBefore && wished) return undefined;
+  const foreign = memory.hash === bundle.sha256 && wished;
+  memory.wish = wish;
+  const claimant = { name: owner, trustDomain: task.trustDomain, knownUid: memory.knownUid };
+  const { client } = tools;
+  const { growOnly, signal } = task;
+  const published = await publish({ client, resource, desired, claimant, growOnly, signal });
+  memory.knownUid = published.object.metadata.uid;
+  noteVerified(bundle.sha256, memory, tools);
+  if (published.outcome === 'unchanged') return undefined;
+  if (foreign) noteRepair(memory, tools);
+  return { written: writtenAs(published, foreign), changed: published.changed };
+}
+
+function writtenAs({ outcome }: Published, foreign: boolean): TargetReport['written'] {
+  if (foreign) return 'repaired';
+  return outcome === 'unchanged' ? undefined : outcome;
+}
+
+/** What the watch knows of the object, while the watch can be believed. */
+function cached(name: string, { api, clock, staleMs }: TargetTools): ClusterTrustBundle | undefined {
+  const contact = api.lastContact();
+  if (contact === undefined || clock.monotonic() - contact > staleMs) return undefined;
+  return api.cache()?.get(undefined, name);
+}
+
+function holds(
+  object: ClusterTrustBundle | undefined,
+  desired: DesiredClusterTrustBundle,
+  task: TargetTask,
+  memory: TargetMemory,
+): boolean {
+  if (object === undefined || differences(object, desired).length > 0) return false;
+  const { knownUid } = memory;
+  requireOwned(object, { name: task.owner, trustDomain: task.trustDomain, knownUid });
+  memory.knownUid = object.metadata.uid;
+  return true;
+}
+
+function noteVerified(hash: string, memory: TargetMemory, { clock }: TargetTools): void {
+  memory.hash = hash;
+  memory.verifiedAt = clock.wall();
+  memory.error = undefined;
+  memory.failures = 0;
+  if (clock.monotonic() - memory.repairedAt > peaceMs) memory.repairs = 0;
+}
+
+function noteRepair(memory: TargetMemory, { clock, random }: TargetTools): void {
+  memory.repairs += 1;
+  memory.repairedAt = clock.monotonic();
+  if (memory.repairs === 1) return;
+  memory.notBefore = clock.monotonic() + backoffDelay(memory.repairs - 1, repairPace, random);
+}
+
+function noteFailure(
+  target: string,
+  error: unknown,
+  memory: TargetMemory,
+  { api, clock, random }: TargetTools,
+): undefined {
+  memory.error = targetFailure(target, error);
+  // A server that lost the API answers like this to every write.
+  if (memory.error.code === 'BUNDLE_API_ABSENT') api.recheck();
+  memory.failures += 1;
+  memory.notBefore = clock.monotonic() + backoffDelay(memory.failures, failurePace, random);
+}

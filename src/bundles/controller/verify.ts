@@ -1,0 +1,134 @@
+import { bundleHash, decodePublished } from '#bundles/bundle/bundle.ts';
+import { parseTrustBundleSpec, type TrustBundle } from '#bundles/bundle/resource.ts';
+import { targetFailure } from '#bundles/controller/failure.ts';
+import {
+  CHANNEL_LABEL,
+  clusterTrustBundleTargets,
+  TRUST_DOMAIN_ANNOTATION,
+} from '#bundles/target/cluster-trust-bundle.ts';
+import { requireOwned } from '#bundles/target/ownership.ts';
+import { MangroveError } from '#errors/error.ts';
+import type { KubeClient } from '#kube/client.ts';
+import type { ClusterTrustBundle } from '#kube/object.ts';
+import { objectPath, type Resource, trustBundles } from '#kube/resource.ts';
+
+/** What one required target was just seen to hold. */
+export interface TargetEvidence {
+  /** Such as `ClusterTrustBundle/mangrove.dev:workload:east.test`. */
+  readonly target: string;
+  /** True only when the object is ours, workloads can select it, and it holds the anchor. */
+  readonly published: boolean;
+  /** Hash of the bundle that it holds, hex; undefined when it could not be read strictly, or at all. */
+  readonly hash: string | undefined;
+  readonly resourceVersion: string | undefined;
+  /** Date of the API server's answer, epoch seconds. */
+  readonly serverTime: number | undefined;
+  /** Why `published` is false. */
+  readonly error: MangroveError | undefined;
+}
+
+/** Whether an anchor was just seen in every required target of its trust domain. */
+export interface PublishedEvidence {
+  readonly trustDomain: string;
+  /** Fingerprint of the anchor, hex. */
+  readonly anchorSha256: string;
+  /** True when there is a required target and none of them lacks the anchor. */
+  readonly complete: boolean;
+  readonly targets: readonly TargetEvidence[];
+}
+
+export interface Verification {
+  readonly client: KubeClient;
+  /**
+   * ClusterTrustBundles at the version that is served.
+   * @throws MangroveError BUNDLE_API_ABSENT, BUNDLE_API_UNKNOWN
+   */
+  readonly resource: () => Resource;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads every required target of a trust domain afresh: consistent reads of the TrustBundles and of each target, no cache.
+ * A target that cannot be read is in the evidence as not published; that the TrustBundles themselves cannot be is thrown.
+ * @throws MangroveError KUBE_*
+ */
+export async function verifyPublished(
+  verification: Verification,
+  trustDomain: string,
+  anchorSha256: string,
+): Promise<PublishedEvidence> {
+  const { client, signal } = verification;
+  const { items } = await client.list<TrustBundle>(trustBundles, { signal });
+  const required = items.filter((object) => object.spec.trustDomain === trustDomain).flatMap(requiredTargets);
+  const targets = await Promise.all(required.map((target) => examine(verification, target, anchorSha256)));
+  const complete = targets.length > 0 && targets.every((target) => target.published);
+  return { trustDomain, anchorSha256, complete, targets };
+}
+
+interface RequiredTarget {
+  readonly name: string;
+  readonly channel: string;
+  readonly owner: string;
+  readonly trustDomain: string;
+}
+
+function requiredTargets(object: TrustBundle): RequiredTarget[] {
+  const spec = parseTrustBundleSpec(object.spec);
+  return clusterTrustBundleTargets(spec).map(({ name, target: { channel } }) => ({
+    name,
+    channel,
+    owner: object.metadata.name,
+    trustDomain: spec.trustDomain,
+  }));
+}
+
+async function examine(
+  { client, resource, signal }: Verification,
+  target: RequiredTarget,
+  anchorSha256: string,
+): Promise<TargetEvidence> {
+  const name = `ClusterTrustBundle/${target.name}`;
+  const unread = { target: name, hash: undefined, resourceVersion: undefined, serverTime: undefined };
+  try {
+    const path = objectPath(resource(), undefined, target.name);
+    const { body, serverTime } = await client.request<ClusterTrustBundle>({ method: 'GET', path, signal });
+    const held = decodePublished(body.spec.trustBundle);
+    const error = objection(body, target, held?.has(anchorSha256) === true, anchorSha256);
+    return {
+      target: name,
+      published: error === undefined,
+      hash: held === undefined ? undefined : bundleHash(held),
+      resourceVersion: body.metadata.resourceVersion,
+      serverTime,
+      error,
+    };
+  } catch (error) {
+    return { ...unread, published: false, error: targetFailure(name, error) };
+  }
+}
+
+/** Why this object does not bring the anchor to workloads; undefined when it does. */
+function objection(
+  object: ClusterTrustBundle,
+  target: RequiredTarget,
+  held: boolean,
+  anchorSha256: string,
+): MangroveError | undefined {
+  try {
+    requireOwned(object, { name: target.owner, trustDomain: target.trustDomain, knownUid: undefined });
+  } catch (error) {
+    return targetFailure(target.name, error);
+  }
+  // Pods select by this label: without it they mount nothing, whatever the object holds.
+  if (object.metadata.labels?.[CHANNEL_LABEL] !== target.channel) {
+    return altered(`has no label ${CHANNEL_LABEL}=${target.channel}`);
+  }
+  if (object.metadata.annotations?.[TRUST_DOMAIN_ANNOTATION] !== target.trustDomain) {
+    return altered(`has no annotation ${TRUST_DOMAIN_ANNOTATION}=${target.trustDomain}`);
+  }
+  return held ? undefined : altered(`does not hold anchor ${anchorSha256.slice(0, 8)}`);
+
+  function altered(what: string): MangroveError {
+    return new MangroveError('BUNDLE_TARGET_ALTERED', `ClusterTrustBundle ${target.name} ${what}`);
+  }
+}
