@@ -43,6 +43,10 @@ export const sandboxErrors = {
     'SandboxNotUp',
     'Start one with `mangrove sandbox up --dir DIR`, or name the directory of the one that runs.',
   ),
+  SANDBOX_INTERRUPTED: unavailable(
+    'SandboxInterrupted',
+    'Nothing is left of it; start it again when you want it.',
+  ),
   SANDBOX_STOP_FAILED: internal(
     'SandboxStopFailed',
     'Look at the processes that the message names and end them by hand.',

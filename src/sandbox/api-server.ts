@@ -1,7 +1,9 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { type Child, startChild } from '#sandbox/child.ts';
 import { kubeconfigYaml } from '#sandbox/kubeconfig.ts';
 import { freePorts } from '#sandbox/port.ts';
@@ -50,6 +52,7 @@ export interface ApiServerOptions {
   readonly etcdUrl: string;
   readonly features?: ServerFeatures;
   readonly users?: readonly StaticUser[];
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Health endpoints and the server's own requests say nothing about who did what. */
@@ -154,7 +157,7 @@ async function launch(
     graceSeconds: 0,
   });
   try {
-    await untilReady(child, () => isReady(port, files));
+    await untilReady(child, () => isReady(port, files), { signal: options.signal });
     return { child, port };
   } catch (error) {
     await child.stop();
@@ -203,13 +206,24 @@ function featureFlags({ runtimeConfig, featureGates, emulatedVersion }: ServerFe
 /** Asks over TLS that is verified against this very server's authority, so a stranger on the port cannot answer. */
 async function isReady(port: number, files: ServerFiles): Promise<boolean> {
   if (!existsSync(files.servingCertificate)) return false;
-  const ca = readFileSync(files.servingCertificate);
-  return new Promise((resolve) => {
-    const headers = { authorization: `Bearer ${files.adminToken}` };
-    const signal = AbortSignal.timeout(2000);
-    get({ host: '127.0.0.1', port, path: '/readyz', ca, headers, agent: false, signal }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    }).on('error', () => resolve(false));
+  const certificateAuthority = readFileSync(files.servingCertificate, 'utf8');
+  const server = { url: `https://127.0.0.1:${port}`, certificateAuthority, adminToken: files.adminToken };
+  return (await getAsAdmin(server, '/readyz').catch(() => undefined))?.status === 200;
+}
+
+/** One GET as the user in system:masters; for questions asked many times a second, where a kubectl each would be slow. */
+export async function getAsAdmin(
+  server: Pick<ApiServer, 'url' | 'certificateAuthority' | 'adminToken'>,
+  path: string,
+): Promise<{ readonly status: number | undefined; readonly body: string }> {
+  const options = {
+    ca: server.certificateAuthority,
+    headers: { authorization: `Bearer ${server.adminToken}` },
+    agent: false,
+    signal: AbortSignal.timeout(2000),
+  };
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(new URL(path, server.url), options, resolve).on('error', reject);
   });
+  return { status: response.statusCode, body: await text(response) };
 }

@@ -59,7 +59,7 @@ export function installedBinaries({ env, platform }: BinarySources): Binaries | 
   }
   return [builtVersion, archivedVersion]
     .map((version) => join(cacheRoot(env), `${version}-${platform}`))
-    .filter((directory) => binaryNames.every((name) => isExecutable(join(directory, name))))
+    .filter(isWhole)
     .map(binariesIn)[0];
 }
 
@@ -74,7 +74,7 @@ export async function resolveBinaries(sources: BinarySources, progress: Progress
   const reasons: string[] = [];
   const cached = async (version: string, fill: (directory: string) => Promise<void>) => {
     const directory = join(root, `${version}-${sources.platform}`);
-    await fillDirectory(directory, progress, fill);
+    await fillDirectory(directory, progress, { isWhole, fill });
     return binariesIn(directory);
   };
   for (const route of [
@@ -103,6 +103,10 @@ function binariesIn(directory: string): Binaries {
     kubectl: path('kubectl'),
     'kube-apiserver': path('kube-apiserver'),
   };
+}
+
+function isWhole(directory: string): boolean {
+  return binaryNames.every((name) => isExecutable(join(directory, name)));
 }
 
 function isExecutable(path: string): boolean {

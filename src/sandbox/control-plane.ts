@@ -23,12 +23,14 @@ export interface ControlPlaneOptions {
   /** Directory for data, keys and logs. */
   readonly directory: string;
   readonly clusters: readonly ClusterOptions[];
+  /** Aborts the start; what was started by then is ended. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Starts one etcd and, beside each other, one kube-apiserver for each cluster; all or nothing. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { binaries, directory } = options;
-  const etcd = await startEtcd({ binary: binaries.etcd, directory: join(directory, 'etcd') });
+  const { binaries, directory, signal } = options;
+  const etcd = await startEtcd({ binary: binaries.etcd, directory: join(directory, 'etcd'), signal });
   const starts = await Promise.allSettled(
     options.clusters.map((cluster) =>
       startApiServer({
@@ -36,6 +38,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         binary: binaries['kube-apiserver'],
         directory: join(directory, cluster.name),
         etcdUrl: etcd.url,
+        signal,
       }),
     ),
   );

@@ -15,10 +15,11 @@ export interface EtcdOptions {
   readonly binary: string;
   /** Directory for its data and log; made when it is not there. */
   readonly directory: string;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Starts one etcd that forgets nothing but a power cut: there is no fsync, its data is thrown away anyway. */
-export async function startEtcd({ binary, directory }: EtcdOptions): Promise<Etcd> {
+export async function startEtcd({ binary, directory, signal }: EtcdOptions): Promise<Etcd> {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const log = join(directory, 'etcd.log');
   return retryOnPortCollision(log, async () => {
@@ -47,7 +48,7 @@ export async function startEtcd({ binary, directory }: EtcdOptions): Promise<Etc
       graceSeconds: 0,
     });
     try {
-      await untilReady(child, () => answersAs(url, name));
+      await untilReady(child, () => answersAs(url, name), { signal });
       return { url, child };
     } catch (error) {
       await child.stop();

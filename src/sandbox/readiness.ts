@@ -6,14 +6,21 @@ import { type Child, logTail } from '#sandbox/child.ts';
 const pollMs = 50;
 const portAttempts = 5;
 
+export interface WaitOptions {
+  /** Gives up with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number;
+}
+
 /** Polls `isReady` until it says yes. A child that ends, or takes too long, is a failure that quotes its log. */
 export async function untilReady(
   child: Child,
   isReady: () => Promise<boolean>,
-  timeoutMs = 120_000,
+  { signal, timeoutMs = 120_000 }: WaitOptions = {},
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await isReady())) {
+    signal?.throwIfAborted();
     if (child.hasExited()) throw startFailed(child, 'ended before it was ready');
     if (performance.now() > deadline) throw startFailed(child, `was not ready after ${timeoutMs / 1000} s`);
     await delay(pollMs);

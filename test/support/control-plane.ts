@@ -39,13 +39,17 @@ export async function ownControlPlane(
   clusters: readonly [ClusterOptions, ...ClusterOptions[]] = [{ name: 'own' }],
 ): Promise<OwnControlPlane> {
   const directory = await mkdtemp(join(tmpdir(), 'mangrove-test-own-'));
-  const own = await startControlPlane({ binaries: binaries(), directory, clusters });
+  const removeFiles = () => rm(directory, { recursive: true, force: true });
+  const own = await startControlPlane({ binaries: binaries(), directory, clusters }).catch(async (error) => {
+    await removeFiles();
+    throw error;
+  });
   await Promise.all(own.clusters.map((cluster) => applyShared(kubectlFor(cluster))));
   const [cluster] = own.clusters;
   if (cluster === undefined) throw new Error('a control plane without a cluster');
   const stop = async () => {
     await own.stop();
-    await rm(directory, { recursive: true, force: true });
+    await removeFiles();
   };
   return { ...own, cluster, directory, stop };
 }

@@ -1,0 +1,16 @@
+import { dump } from 'js-yaml';
+import { Option } from 'commander';
+
+export type OutputFormat = 'text' | 'json' | 'yaml';
+
+/** `-o`, the same for every command. */
+export function outputOption(): Option {
+  return new Option('-o <format>', 'format of the output').choices(['text', 'json', 'yaml']).default('text');
+}
+
+/** Prints a value on standard output: as the text for people, or the same content for programs. */
+export function print(format: OutputFormat, value: unknown, text: string): void {
+  process.stdout.write(
+    format === 'text' ? text : format === 'json' ? `${JSON.stringify(value)}\n` : dump(value),
+  );
+}
