@@ -4,6 +4,14 @@ import { Command } from 'commander';
 import { type OutputFormat, outputOption, print } from '#cli/output.ts';
 import { packageRoot } from '#sandbox/package-root.ts';
 
+/** The version that package.json gives. */
+export function productVersion(): string {
+  const { version }: { version: string } = JSON.parse(
+    readFileSync(join(packageRoot(), 'package.json'), 'utf8'),
+  );
+  return version;
+}
+
 /** `mangrove version` */
 export function versionCommand(): Command {
   return new Command('version')
@@ -11,9 +19,7 @@ export function versionCommand(): Command {
     .addOption(outputOption())
     .addHelpText('after', '\nExample:\n  mangrove version -o json')
     .action(({ o: format }: { readonly o: OutputFormat }) => {
-      const { version }: { version: string } = JSON.parse(
-        readFileSync(join(packageRoot(), 'package.json'), 'utf8'),
-      );
+      const version = productVersion();
       const { node, openssl } = process.versions;
       print(format, { version, node, openssl }, `mangrove ${version} (Node ${node}, OpenSSL ${openssl})\n`);
     });
