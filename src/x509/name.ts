@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type DerReader, readDer } from '#x509/der/reader.ts';
 import { Tag } from '#x509/der/tag.ts';
-import { ia5String, oid, printableString, sequence, setOf, utf8String } from '#x509/der/writer.ts';
+import { element, oid, sequence, setOf } from '#x509/der/writer.ts';
 import { X509Error } from '#x509/error.ts';
 import { attributeOid } from '#x509/object-identifier.ts';
 import type { TrustDomain } from '#x509/spiffe-id.ts';
@@ -64,20 +64,29 @@ function readRelativeName(reader: DerReader, attributes: ReadNameAttribute[]): v
   if (attributes.length === before) throw new X509Error('NAME_INVALID', 'a name with an empty part');
 }
 
-/** The text of a string of X.520; each has its own alphabet, and a NUL is in none of them here. */
+/** Refuses a string with characters that its type does not have. */
 function attributeText(tag: number, der: Buffer): string {
   const decode = decoders.get(tag);
   if (decode === undefined) return `#${der.toString('hex')}`;
-  const text = decode(readDer(der, (reader) => reader.contents(tag)));
-  if (text === undefined || text.includes('\0')) {
-    throw new X509Error('NAME_STRING_INVALID', 'a name with a string that its type does not allow');
-  }
-  return text;
+  const text = stringText(
+    decode,
+    readDer(der, (reader) => reader.contents(tag)),
+  );
+  if (text !== undefined) return text;
+  throw new X509Error('NAME_STRING_INVALID', 'a name with a string that its type does not allow');
+}
+
+type Decoder = (bytes: Buffer) => string | undefined;
+
+/** Each string type of X.520 has its own alphabet; a NUL, which ends a string for some readers, is in none of them here. */
+function stringText(decode: Decoder, contents: Buffer): string | undefined {
+  const text = decode(contents);
+  return text?.includes('\0') === true ? undefined : text;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-const decoders = new Map<number, (bytes: Buffer) => string | undefined>([
+const decoders = new Map<number, Decoder>([
   [Tag.utf8String, (bytes) => attempt(() => utf8.decode(bytes))],
   [Tag.printableString, (bytes) => matching(bytes, /^[A-Za-z0-9 '()+,\-./:=?]*$/)],
   [Tag.numericString, (bytes) => matching(bytes, /^[0-9 ]*$/)],
@@ -123,25 +132,22 @@ export function encodeName(attributes: readonly NameAttribute[]): Buffer {
 }
 
 /** String types that RFC 5280 appendix A fixes; everything else is a UTF8String (§4.1.2.4). */
-const fixedStrings = new Map<string, (text: string) => Buffer>([
-  [attributeOid.country, printableString],
-  [attributeOid.serialNumber, printableString],
-  [attributeOid.domainComponent, ia5String],
-  [attributeOid.emailAddress, ia5String],
+const fixedStrings = new Map<string, number>([
+  [attributeOid.country, Tag.printableString],
+  [attributeOid.serialNumber, Tag.printableString],
+  [attributeOid.domainComponent, Tag.ia5String],
+  [attributeOid.emailAddress, Tag.ia5String],
 ]);
 
 function encodeAttribute({ oid: type, value }: NameAttribute): Buffer {
-  if (value === '' || (type === attributeOid.commonName && value.length > maxCommonName)) {
-    throw new X509Error('ENCODING_INVALID', `a name attribute ${type} of ${value.length} characters`);
+  const tag = fixedStrings.get(type) ?? Tag.utf8String;
+  const contents = Buffer.from(value, tag === Tag.utf8String ? 'utf8' : 'latin1');
+  const decode = decoders.get(tag);
+  const fits = decode !== undefined && stringText(decode, contents) === value;
+  if (!fits || value === '' || (type === attributeOid.commonName && value.length > maxCommonName)) {
+    throw new X509Error('ENCODING_INVALID', `${JSON.stringify(value)} as a name attribute ${type}`);
   }
-  const der = (fixedStrings.get(type) ?? utf8String)(value);
-  if (attributeText(der.readUInt8(0), der) !== value) {
-    throw new X509Error(
-      'ENCODING_INVALID',
-      `a name attribute ${type} whose characters its type does not have`,
-    );
-  }
-  return sequence(oid(type), der);
+  return sequence(oid(type), element(tag, contents));
 }
 
 /**

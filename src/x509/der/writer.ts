@@ -23,9 +23,6 @@ export function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
 
 export const sequence = (...parts: readonly Uint8Array[]): Buffer => element(0x30, ...parts);
 export const octetString = (bytes: Uint8Array): Buffer => element(0x04, bytes);
-export const utf8String = (text: string): Buffer => element(0x0c, Buffer.from(text, 'utf8'));
-export const printableString = (text: string): Buffer => element(0x13, Buffer.from(text, 'latin1'));
-export const ia5String = (text: string): Buffer => element(0x16, Buffer.from(text, 'latin1'));
 /** [n] EXPLICIT, or [n] IMPLICIT around something constructed. */
 export const contextConstructed = (number: number, ...parts: readonly Uint8Array[]): Buffer =>
   element(0xa0 | number, ...parts);
