@@ -44,8 +44,7 @@ const nameKinds: Readonly<Record<string, string>> = { url: 'URI', dns: 'DNS', em
 export function peculiarFields(der: Uint8Array): Omit<CertificateFields, 'version'> {
   const certificate = new X509Certificate(Uint8Array.from(der));
   const { signatureAlgorithm } = certificate;
-  const hash: unknown = signatureAlgorithm.hash;
-  const algorithm = `${signatureAlgorithm.name} ${hashName(hash)}`.trim();
+  const algorithm = `${nameOf(signatureAlgorithm)} ${nameOf(signatureAlgorithm.hash)}`.trim();
   const constraints = certificate.getExtension(BasicConstraintsExtension);
   const usages = certificate.getExtension(KeyUsagesExtension)?.usages ?? 0;
   const names = certificate.getExtension(SubjectAlternativeNameExtension)?.names.items ?? [];
@@ -71,8 +70,9 @@ export function peculiarFields(der: Uint8Array): Omit<CertificateFields, 'versio
   };
 }
 
-const hashName = (hash: unknown): string =>
-  typeof hash === 'object' && hash !== null && 'name' in hash ? String(hash.name) : '';
+/** Its types extend the browser's Algorithm, which is not among ours. */
+const nameOf = (value: unknown): string =>
+  typeof value === 'object' && value !== null && 'name' in value ? String(value.name) : '';
 
 /** Its names stand in the order of their encoding; RFC 4514 §2.1 wants the reverse. */
 const reversed = (name: string): string =>
