@@ -42,6 +42,10 @@ export const kubeErrors = {
     'Read the object that exists already and decide from what it holds.',
   ),
   KUBE_CONFLICT: unavailable('Conflict', 'Read the object again and repeat the change on what it holds now.'),
+  KUBE_NOT_SYNCED: unavailable(
+    'NotSynced',
+    'Wait for the first complete lists; when it lasts, check that the API server can be reached and the roles are bound.',
+  ),
   KUBE_GONE: unavailable('ResourceExpired', 'List again: the server no longer has this version.'),
   KUBE_INVALID: internal(
     'InvalidObject',

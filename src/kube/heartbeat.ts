@@ -21,7 +21,7 @@ export interface HeartbeatOptions {
   /** To find the Leases of all replicas by. */
   readonly labels: Readonly<Record<string, string>>;
   /** What this replica reports, set over what stands there already; `current` is what it, or the process before it, reported last. */
-  readonly annotations: (current: Annotations) => Annotations;
+  readonly annotations: (current: Annotations) => Annotations | Promise<Annotations>;
   /** Default 10 s. */
   readonly intervalMs?: number;
   /** After which others may call the replica silent; default 40 s. */
@@ -65,7 +65,7 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
   let known: Lease | undefined;
   let last = Promise.resolve();
 
-  function next(lease: Lease | undefined): Lease {
+  async function next(lease: Lease | undefined): Promise<Lease> {
     const now = formatMicroTime(clock.wall());
     const spec: LeaseSpec = {
       ...lease?.spec,
@@ -80,7 +80,7 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
         namespace,
         name,
         labels: { ...lease?.metadata.labels, ...options.labels },
-        annotations: { ...current, ...options.annotations(current) },
+        annotations: { ...current, ...(await options.annotations(current)) },
       },
       spec: { acquireTime: now, ...spec },
     };
@@ -100,8 +100,8 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
     // Whatever becomes of this write, only its answer says what stands there.
     known = undefined;
     known = await (lease === undefined
-      ? client.create(leases, next(undefined), { signal })
-      : client.update(leases, next(lease), { signal }));
+      ? client.create(leases, await next(undefined), { signal })
+      : client.update(leases, await next(lease), { signal }));
   }
 
   async function beat(): Promise<void> {

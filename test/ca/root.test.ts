@@ -81,16 +81,23 @@ describe('the Secret of an authority', () => {
     expect(root.privateKeyPkcs8.every((byte) => byte === 0)).toBe(true);
   });
 
-  test.each([
-    ['of another trust domain', { trustDomain: parseTrustDomain('west.test') }, 'CA_AUTHORITY_DAMAGED'],
-    ['that is not immutable', { change: { immutable: false } }, 'CA_AUTHORITY_DAMAGED'],
-    ['of another type', { change: { type: 'Opaque' } }, 'CA_AUTHORITY_FOREIGN'],
-    ['without certificate', { change: { data: {} } }, 'CA_AUTHORITY_DAMAGED'],
-    ['with garbage for a certificate', { change: { data: { 'tls.crt': 'AAAA' } } }, 'CA_AUTHORITY_DAMAGED'],
-  ] as const)('%s is refused', async (_case, { trustDomain: expected = trustDomain, change = {} }, code) => {
+  test('of another trust domain is refused', async () => {
     const { object } = await secret();
-    const changed = JSON.parse(JSON.stringify({ ...object, ...change }));
-    expect(() => decodeAuthority(changed, expected)).toThrow(expect.objectContaining({ code }));
+    expect(() => decodeAuthority(object, parseTrustDomain('west.test'))).toThrow(
+      expect.objectContaining({ code: 'CA_AUTHORITY_DAMAGED' }),
+    );
+  });
+
+  test.each([
+    ['that is not immutable', { immutable: false }, 'CA_AUTHORITY_DAMAGED'],
+    ['of another type', { type: 'Opaque' }, 'CA_AUTHORITY_FOREIGN'],
+    ['without certificate', { data: {} }, 'CA_AUTHORITY_DAMAGED'],
+    ['with garbage for a certificate', { data: { 'tls.crt': 'AAAA' } }, 'CA_AUTHORITY_DAMAGED'],
+  ])('%s is refused', async (_case, change, code) => {
+    const { object } = await secret();
+    expect(() => decodeAuthority({ ...object, ...change }, trustDomain)).toThrow(
+      expect.objectContaining({ code }),
+    );
   });
 
   test.each(['2026-02-30T00:00:00Z', '2026-01-01T00:00:00.5Z', '2026-01-01', 'yesterday', ''])(
@@ -109,7 +116,10 @@ describe('the Secret of an authority', () => {
     const [one, other] = [await secret(), await secret()];
     const { certificate } = decodeAuthority(one.object, trustDomain);
     expect(() => decodeRootKey(other.object, certificate)).toThrow(
-      expect.objectContaining({ code: 'CA_AUTHORITY_DAMAGED', message: expect.not.stringMatching(/[A-Za-z0-9+/]{32}/) }),
+      expect.objectContaining({
+        code: 'CA_AUTHORITY_DAMAGED',
+        message: expect.not.stringMatching(/[A-Za-z0-9+/]{32}/),
+      }),
     );
   });
 });

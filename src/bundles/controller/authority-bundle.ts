@@ -5,7 +5,6 @@ import { MangroveError } from '#errors/error.ts';
 import { dnsSubdomain } from '#errors/syntax.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { isAlreadyExists, isNotFound } from '#kube/error.ts';
-import type { AnyObject } from '#kube/object.ts';
 import { trustBundles } from '#kube/resource.ts';
 
 /** A CertificateAuthority, as far as its roots are published. */
@@ -30,14 +29,20 @@ export function trustBundleName(trustDomain: string): string {
  * of each of its signer names among its targets. What else stands there, an operator added: it is left alone.
  * @throws MangroveError BUNDLE_SPEC_INVALID when the object is of another trust domain, KUBE_*
  */
-export async function ensureAuthorityBundle(client: KubeClient, authority: PublishedAuthority): Promise<string> {
+export async function ensureAuthorityBundle(
+  client: KubeClient,
+  authority: PublishedAuthority,
+): Promise<string> {
   const name = trustBundleName(authority.trustDomain);
   const current = (await read(client, name)) ?? (await create(client, name, authority));
   if (current.spec.trustDomain !== authority.trustDomain) {
-    throw new MangroveError('BUNDLE_SPEC_INVALID', `TrustBundle ${name} is of trust domain ${current.spec.trustDomain}`);
+    throw new MangroveError(
+      'BUNDLE_SPEC_INVALID',
+      `TrustBundle ${name} is of trust domain ${current.spec.trustDomain}`,
+    );
   }
   const spec = withAuthority(current.spec, authority);
-  if (spec !== current.spec) await client.update<AnyObject>(trustBundles, { ...current, spec } satisfies TrustBundle);
+  if (spec !== current.spec) await client.update<TrustBundle>(trustBundles, { ...current, spec });
   return name;
 }
 
@@ -70,7 +75,9 @@ async function create(client: KubeClient, name: string, authority: PublishedAuth
 /** The very same object when nothing is missing. */
 function withAuthority(spec: RawSpec, { name, signerNames }: PublishedAuthority): RawSpec {
   const hasSource = spec.sources.some(({ authority }) => authority?.name === name);
-  const missing = signerNames.filter((signerName) => !spec.targets.some((target) => isLive(target, signerName)));
+  const missing = signerNames.filter(
+    (signerName) => !spec.targets.some((target) => isLive(target, signerName)),
+  );
   if (hasSource && missing.length === 0) return spec;
   return {
     ...spec,

@@ -17,8 +17,8 @@ export interface LifecycleContext {
   readonly store: AuthorityStore;
   readonly crypto: Crypto;
   readonly newSerial: () => Buffer;
-  /** Makes sure that the roots of this CertificateAuthority have a TrustBundle. */
-  readonly ensureTrustBundle: () => Promise<void>;
+  /** Makes sure that the roots of this CertificateAuthority have a TrustBundle, and names it. */
+  readonly ensureTrustBundle: () => Promise<string>;
   /** Reads every required target now and looks for the anchor. */
   readonly checkPublished: (anchorSha256: string) => Promise<Publication>;
   readonly step?: Step;
@@ -26,6 +26,7 @@ export interface LifecycleContext {
 
 export interface Progress {
   readonly authorities: readonly Authority[];
+  readonly trustBundle: string;
   /** What the next transition waits for; undefined when there is none. */
   readonly waitingFor: string | undefined;
 }
@@ -52,12 +53,12 @@ export async function advance(
     authorities = await store.read(owner);
   }
   await step?.('authority/bundle');
-  await context.ensureTrustBundle();
+  const trustBundle = await context.ensureTrustBundle();
   for (;;) {
     const next = nextTransition(authorities);
-    if (next === undefined) return { authorities, waitingFor: undefined };
+    if (next === undefined) return { authorities, trustBundle, waitingFor: undefined };
     const publication = await context.checkPublished(next.authority.certificate.sha256);
-    if (!publication.published) return { authorities, waitingFor: publication.message };
+    if (!publication.published) return { authorities, trustBundle, waitingFor: publication.message };
     await step?.(`authority/${next.kind}`);
     authorities = await transition(owner, next, store);
   }

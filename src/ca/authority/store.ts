@@ -18,6 +18,9 @@ export interface AuthorityStore {
    */
   observed(owner: AuthorityOwner): Promise<readonly Authority[]>;
 
+  /** The same from memory alone; undefined while a Secret that the watch shows was not read yet, or cannot be. */
+  remembered(owner: AuthorityOwner): readonly Authority[] | undefined;
+
   /** Every authority, by a consistent read of the API server. For decisions. @throws as `observed` */
   read(owner: AuthorityOwner): Promise<readonly Authority[]>;
 

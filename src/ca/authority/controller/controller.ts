@@ -16,8 +16,8 @@ import { certificateAuthorities } from '#kube/resource.ts';
 
 /** What main passes in from bundles: neither room knows the other. */
 export interface Publisher {
-  /** Makes sure that a TrustBundle publishes the roots of this CertificateAuthority. */
-  ensureTrustBundle(authority: AdmittedAuthority): Promise<void>;
+  /** Makes sure that a TrustBundle publishes the roots of this CertificateAuthority, and names it. */
+  ensureTrustBundle(authority: AdmittedAuthority): Promise<string>;
   /** Reads every required target of the trust domain now and looks for the anchor. */
   checkPublished(trustDomain: string, anchorSha256: string): Promise<Publication>;
 }
@@ -80,7 +80,7 @@ export function createAuthorityReconciler(
 
   function describeProgress(
     raw: CertificateAuthority,
-    { authorities: all, waitingFor }: Progress,
+    { authorities: all, trustBundle, waitingFor }: Progress,
   ): CertificateAuthorityStatus {
     const described = describeAuthorities(all);
     const active = described.authorities.find(({ phase }) => phase === 'Active');
@@ -88,6 +88,7 @@ export function createAuthorityReconciler(
       ...raw.status,
       authorities: described.authorities,
       activeAuthority: described.activeAuthority,
+      trustBundle,
       ...conditions(
         raw,
         active === undefined
@@ -108,10 +109,6 @@ export function createAuthorityReconciler(
   /** A fault of the API server says nothing about the authority and is not written into its status. */
   async function reportFailure(raw: CertificateAuthority, error: unknown): Promise<void> {
     const code = errorCode(error);
-    log.warn(
-      { code, certificateAuthority: raw.metadata.name, err: error },
-      'certificate authority not reconciled',
-    );
     if (code?.startsWith('CA_') !== true) return;
     const { reason, fix } = errorRow(error);
     const message = `${errorMessage(error)}. ${fix} (${code})`;
@@ -136,7 +133,8 @@ export function createAuthorityReconciler(
   }
 
   async function report(raw: CertificateAuthority, status: CertificateAuthorityStatus): Promise<void> {
-    if (isDeepStrictEqual(status, raw.status)) return;
+    // As JSON, in which an absent value and an undefined one are the same.
+    if (isDeepStrictEqual(JSON.parse(JSON.stringify(status)), raw.status)) return;
     await client.updateStatus(certificateAuthorities, { ...raw, status });
     log.info(
       { certificateAuthority: raw.metadata.name, active: status.activeAuthority },

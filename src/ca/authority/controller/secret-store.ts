@@ -24,10 +24,17 @@ export interface SecretStoreOptions {
   readonly namespace: string;
   /** Metadata of every Secret with `authorityLabel` in the namespace: no key ever stands in a cache. */
   readonly observed: Cache<PartialObjectMetadata>;
+  /** An authority of this owner was read for the first time. */
+  readonly onRead: (owner: string) => void;
 }
 
 /** Authorities in Secrets, watched by their metadata only; the data is read when a key is needed, and then let go. */
-export function createSecretStore({ client, namespace, observed }: SecretStoreOptions): AuthorityStore {
+export function createSecretStore({
+  client,
+  namespace,
+  observed,
+  onRead,
+}: SecretStoreOptions): AuthorityStore {
   /** By UID: the data of an authority's Secret is immutable, so its certificate is read once. */
   const known = new Map<string, Authority>();
 
@@ -40,23 +47,43 @@ export function createSecretStore({ client, namespace, observed }: SecretStoreOp
     }
   }
 
-  function remember(authority: Authority): Authority {
+  function remember(owner: AuthorityOwner, authority: Authority): Authority {
+    const first = !known.has(authority.secretUid);
     known.set(authority.secretUid, authority);
+    if (first) onRead(owner.name);
     return authority;
   }
 
-  async function observe(owner: AuthorityOwner, { metadata }: PartialObjectMetadata): Promise<Authority> {
+  function recall({ metadata }: PartialObjectMetadata): Authority | undefined {
     const before = known.get(metadata.uid ?? '');
-    if (before === undefined)
-      return remember(decodeAuthority(await readOne(owner, metadata.name), owner.trustDomain));
+    if (before === undefined) return undefined;
     const { resourceVersion = before.resourceVersion, annotations = {} } = metadata;
     return { ...before, resourceVersion, timestamps: decodeTimestamps(metadata.name, annotations) };
   }
 
+  function seen(owner: AuthorityOwner): readonly PartialObjectMetadata[] {
+    return observed.list().filter(({ metadata }) => metadata.labels?.[authorityLabel] === owner.name);
+  }
+
   return {
-    async observed(owner) {
-      const own = observed.list().filter(({ metadata }) => metadata.labels?.[authorityLabel] === owner.name);
-      return await Promise.all(own.map((metadata) => observe(owner, metadata)));
+    observed(owner) {
+      return Promise.all(
+        seen(owner).map(
+          async (secret) =>
+            recall(secret) ??
+            remember(owner, decodeAuthority(await readOne(owner, secret.metadata.name), owner.trustDomain)),
+        ),
+      );
+    },
+
+    remembered(owner) {
+      const authorities: Authority[] = [];
+      for (const secret of seen(owner)) {
+        const authority = recall(secret);
+        if (authority === undefined) return undefined;
+        authorities.push(authority);
+      }
+      return authorities;
     },
 
     async read(owner) {
@@ -64,7 +91,7 @@ export function createSecretStore({ client, namespace, observed }: SecretStoreOp
         namespace,
         labelSelector: `${authorityLabel}=${owner.name}`,
       });
-      return items.map((secret) => remember(decodeAuthority(secret, owner.trustDomain)));
+      return items.map((secret) => remember(owner, decodeAuthority(secret, owner.trustDomain)));
     },
 
     async create(owner: AuthorityOwner, generation: number, root: NewRoot, createdAt: number) {
@@ -110,6 +137,6 @@ export function createSecretStore({ client, namespace, observed }: SecretStoreOp
         `Secret ${name} exists and is not an authority of ${owner.name}`,
       );
     }
-    remember(decodeAuthority(secret, owner.trustDomain));
+    remember(owner, decodeAuthority(secret, owner.trustDomain));
   }
 }

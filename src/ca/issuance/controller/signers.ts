@@ -21,6 +21,8 @@ export interface SignersOptions {
   readonly newSerial: () => Buffer;
   readonly replica: string;
   readonly log: Logger;
+  /** A signer appeared, changed or went away. */
+  readonly onChange: (certificateAuthority: string, signer: Signer | undefined) => void;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -51,7 +53,9 @@ export function createSigners(options: SignersOptions): Signers {
   }
 
   function drop(name: string): void {
-    if (held.delete(name)) publish();
+    if (!held.delete(name)) return;
+    publish();
+    options.onChange(name, undefined);
   }
 
   async function reconcile(name: string): Promise<{ readonly requeueAfterMs: number } | undefined> {
@@ -75,11 +79,11 @@ export function createSigners(options: SignersOptions): Signers {
     }
     const issuing = await issuingKeyFor(name, admitted, active);
     const authorityKeyIds = new Set([...generations.map(({ id }) => id), keyId(issuing)]);
-    held.set(name, {
-      signerNames: admitted.spec.signerNames,
-      signer: { profile: leafProfile(admitted.spec), issuing, authorityKeyIds },
-    });
+    const signer: Signer = { profile: leafProfile(admitted.spec), issuing, authorityKeyIds };
+    const before = held.get(name)?.signer.issuing;
+    held.set(name, { signerNames: admitted.spec.signerNames, signer });
     publish();
+    if (before !== issuing) options.onChange(name, signer);
     const dueMs = renewAt(admitted.spec, issuing.certificate) * 1000 - options.now();
     return { requeueAfterMs: Math.min(Math.max(dueMs, 1000), resyncMs) };
   }

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
+import type { Backlog } from '#csr/signing-request/controller/backlog.ts';
 import { type Answer, type AnswerContext, answer } from '#csr/signing-request/answer.ts';
 import { awaitsSignature, withCertificate, withFailure } from '#csr/signing-request/signing-request.ts';
 import { errorCode, errorMessage, errorRow } from '#errors/error.ts';
-import type { Cache } from '#kube/cache.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { isConflict, isNotFound } from '#kube/error.ts';
 import type { EventRecorder } from '#kube/event.ts';
@@ -13,44 +13,40 @@ import { certificateSigningRequests } from '#kube/resource.ts';
 export interface SigningRequestObserver {
   /** `reason` is Issued, or the reason of the refusal; `seconds` from reading the request to the written answer. */
   answered(outcome: Answer['outcome'], reason: string, seconds: number): void;
-  /** A fault that is not the requester's: the request stays pending. */
+  /** A fault that is not the requester's: the request stays pending. The controller logs it. */
   postponed(reason: string): void;
 }
 
 export interface SigningRequestReconcilerOptions extends AnswerContext {
   readonly client: KubeClient;
   /** The requests that await a signature of one of our signer names. */
-  readonly requests: Cache<CertificateSigningRequest>;
+  readonly backlog: Pick<Backlog, 'get'>;
   readonly events: EventRecorder;
   readonly observer: SigningRequestObserver;
   readonly log: Logger;
-}
-
-/** Only what awaits a signature is kept in memory; everything else is history. */
-export function keepAwaiting(request: CertificateSigningRequest): CertificateSigningRequest | undefined {
-  return awaitsSignature(request) ? request : undefined;
 }
 
 /** Answers one CertificateSigningRequest with one write and no read. The key is its name. */
 export function createSigningRequestReconciler(
   options: SigningRequestReconcilerOptions,
 ): (name: string) => Promise<void> {
-  const { client, requests, log, step } = options;
+  const { client, backlog, log, step } = options;
   /** UIDs whose last write was answered by silence: they are read before they are decided again. */
   const uncertain = new Set<string>();
 
   async function current(name: string): Promise<CertificateSigningRequest | undefined> {
-    const cached = requests.get(undefined, name);
+    const cached = backlog.get(name);
     const uid = cached?.metadata.uid;
     if (cached === undefined || uid === undefined || !uncertain.has(uid)) return cached;
     const live = await client
       .get<CertificateSigningRequest>(certificateSigningRequests, name)
       .catch(ignoreGone);
     uncertain.delete(uid);
-    return live === undefined || live.metadata.uid !== uid ? undefined : keepAwaiting(live);
+    return live?.metadata.uid === uid && awaitsSignature(live) ? live : undefined;
   }
 
-  async function write(request: CertificateSigningRequest, given: Answer): Promise<void> {
+  /** False when the request is not any more what was answered. */
+  async function write(request: CertificateSigningRequest, given: Answer): Promise<boolean> {
     const answered =
       given.outcome === 'issued'
         ? withCertificate(request, given.leaf.chain)
@@ -58,9 +54,10 @@ export function createSigningRequestReconciler(
     await step?.('answer/write');
     try {
       await client.updateStatus(certificateSigningRequests, answered);
+      return true;
     } catch (error) {
       // It changed or went away while we signed: what it is now arrives by the watch, and the serial is in the ledger.
-      if (isConflict(error) || isNotFound(error)) return;
+      if (isConflict(error) || isNotFound(error)) return false;
       if (request.metadata.uid !== undefined) uncertain.add(request.metadata.uid);
       throw error;
     }
@@ -88,10 +85,6 @@ export function createSigningRequestReconciler(
   function postpone(request: CertificateSigningRequest, error: unknown): void {
     const { reason, fix } = errorRow(error);
     const code = errorCode(error);
-    log.warn(
-      { request: request.metadata.name, signerName: request.spec.signerName, code, err: error },
-      'request postponed',
-    );
     options.observer.postponed(reason);
     const message = `not signed yet, will be tried again: ${errorMessage(error)}. ${fix}${code === undefined ? '' : ` (${code})`}`;
     options.events.record(request, { type: 'Warning', reason, message });
@@ -103,8 +96,8 @@ export function createSigningRequestReconciler(
     if (request === undefined) return;
     try {
       const given = await answer(request, options);
-      await write(request, given);
-      tell(request, given, (options.now() - started) / 1000);
+      if (await write(request, given)) tell(request, given, (options.now() - started) / 1000);
+      else log.debug({ request: name, outcome: given.outcome }, 'request changed while it was answered');
     } catch (error) {
       postpone(request, error);
       throw error;

@@ -1,0 +1,90 @@
+import type { Logger } from 'pino';
+import { awaitsSignature } from '#csr/signing-request/signing-request.ts';
+import { Cache } from '#kube/cache.ts';
+import type { KubeClient } from '#kube/client.ts';
+import type { CertificateSigningRequest } from '#kube/object.ts';
+import { type Reflector, type ReflectorObserver, startReflector } from '#kube/reflector.ts';
+import { certificateSigningRequests } from '#kube/resource.ts';
+
+export interface BacklogOptions {
+  readonly client: KubeClient;
+  readonly log: Logger;
+  readonly observer?: ReflectorObserver;
+  /** A request with this name appeared, changed or went away. */
+  readonly onRequest: (name: string) => void;
+  /** How many wait, after each change. */
+  readonly onSize: (requests: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/** The requests that await our signature: one watch per signer name, which the API server filters. */
+export interface Backlog {
+  get(name: string): CertificateSigningRequest | undefined;
+  names(): readonly string[];
+  /** From now on exactly these signer names are watched. */
+  follow(signerNames: ReadonlySet<string>): void;
+  hasSynced(): boolean;
+}
+
+interface Followed {
+  readonly cache: Cache<CertificateSigningRequest>;
+  readonly reflector: Reflector;
+  readonly stop: AbortController;
+}
+
+export function createBacklog(options: BacklogOptions): Backlog {
+  const { client, log, observer, signal } = options;
+  const followed = new Map<string, Followed>();
+
+  function start(signerName: string): Followed {
+    const cache = new Cache<CertificateSigningRequest>();
+    cache.onChange((_previous, _current, name) => {
+      options.onRequest(name);
+      options.onSize(size());
+    });
+    const stop = new AbortController();
+    const reflector = startReflector<CertificateSigningRequest, never, CertificateSigningRequest>({
+      client,
+      resource: certificateSigningRequests,
+      fieldSelector: `spec.signerName=${signerName}`,
+      cache,
+      // What was answered, or was never approved, is not kept in memory.
+      transform: (request) => (awaitsSignature(request) ? request : undefined),
+      log: log.child({ signerName }),
+      ...(observer === undefined ? {} : { observer }),
+      signal: AbortSignal.any([signal, stop.signal]),
+    });
+    reflector.synced.catch((error: unknown) =>
+      log.debug({ signerName, err: error }, 'watch ended before its first list'),
+    );
+    return { cache, reflector, stop };
+  }
+
+  function size(): number {
+    return [...followed.values()].reduce((sum, { cache }) => sum + cache.size, 0);
+  }
+
+  return {
+    get(name) {
+      for (const { cache } of followed.values()) {
+        const request = cache.get(undefined, name);
+        if (request !== undefined) return request;
+      }
+      return undefined;
+    },
+    names: () =>
+      [...followed.values()].flatMap(({ cache }) => cache.list().map(({ metadata }) => metadata.name)),
+    follow(signerNames) {
+      for (const [signerName, { stop }] of followed) {
+        if (signerNames.has(signerName)) continue;
+        stop.abort();
+        followed.delete(signerName);
+      }
+      for (const signerName of signerNames) {
+        if (!followed.has(signerName)) followed.set(signerName, start(signerName));
+      }
+      options.onSize(size());
+    },
+    hasSynced: () => [...followed.values()].every(({ reflector }) => reflector.hasSynced()),
+  };
+}

@@ -1,0 +1,337 @@
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import { startBundleController } from '#bundles/controller.ts';
+import { ensureAuthorityBundle } from '#bundles/controller/authority-bundle.ts';
+import { describeEvidence } from '#bundles/controller/evidence.ts';
+import { trustedRoots } from '#ca/authority/controller/anchors.ts';
+import { createAuthorityReconciler } from '#ca/authority/controller/controller.ts';
+import { createSecretStore } from '#ca/authority/controller/secret-store.ts';
+import type { CertificateAuthority } from '#ca/authority/resource.ts';
+import { authorityLabel } from '#ca/authority/secret.ts';
+import { replicaReport } from '#ca/issuance/controller/replica-report.ts';
+import { createSigners } from '#ca/issuance/controller/signers.ts';
+import type { Step } from '#ca/issuance/issue.ts';
+import { newSerial, replicaByte } from '#ca/issuance/serial.ts';
+import { webCrypto } from '#ca/keys/web-crypto.ts';
+import { createBacklog } from '#csr/signing-request/controller/backlog.ts';
+import { createLiveUids, liveResources } from '#csr/signing-request/controller/live-uids.ts';
+import { createSigningRequestReconciler } from '#csr/signing-request/controller/reconciler.ts';
+import { createKubeClient, type KubeClient } from '#kube/client.ts';
+import { type Reconcile, startController } from '#kube/controller.ts';
+import { loadCredentials } from '#kube/credentials.ts';
+import { createEventRecorder } from '#kube/event.ts';
+import { type Followed, follow, requireSynced } from '#kube/follow.ts';
+import { startHeartbeat } from '#kube/heartbeat.ts';
+import { type LeaderElection, startLeaderElection } from '#kube/leader-election.ts';
+import type { AnyObject, PartialObjectMetadata } from '#kube/object.ts';
+import type { ListOptions } from '#kube/page.ts';
+import { certificateAuthorities, type Resource, secrets } from '#kube/resource.ts';
+import { WorkQueue } from '#kube/work-queue.ts';
+import type { Ledger } from '#ledger/ledger.ts';
+import { sqliteLedger } from '#ledger/sqlite-ledger.ts';
+import type { Config } from '#ops/config-schema.ts';
+import { type HealthServer, startHealthServer } from '#ops/health.ts';
+import { createMetrics, type Metrics } from '#ops/metrics.ts';
+import { checkReadiness } from '#ops/readiness.ts';
+
+/** The running product. */
+export interface Mangrove {
+  readonly health: HealthServer;
+  /** Takes no new work, finishes what is under way, gives up the Lease and closes the ledger. */
+  stop(): Promise<void>;
+}
+
+export interface MangroveOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly version: string;
+  /** Called before each step of each flow: a test ends the process there. */
+  readonly step?: Step;
+}
+
+/** Requests that one replica works on at the same time: enough to keep the API server busy, not enough to flood it. */
+const requestConcurrency = 32;
+
+/** What every part is made with. */
+interface Base {
+  readonly config: Config;
+  readonly client: KubeClient;
+  readonly ledger: Ledger;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Aborted when the draining begins. */
+  readonly draining: AbortSignal;
+  /** Aborted after it: for the Lease that controllers write under, and the events that they record. */
+  readonly ending: AbortSignal;
+}
+
+/** Wires the parts and starts them. Resolves when the health server answers; /readyz says when it can sign. */
+export async function startMangrove({ config, log, version, step }: MangroveOptions): Promise<Mangrove> {
+  const draining = new AbortController();
+  const ending = new AbortController();
+  const metrics = createMetrics({ version });
+  const client = createKubeClient({
+    credentials: credentialsOf(config),
+    log,
+    observer: metrics.kube.requests,
+  });
+  const ledger = openLedger(config, log, metrics);
+  const base: Base = {
+    config,
+    client,
+    ledger,
+    log,
+    metrics,
+    draining: draining.signal,
+    ending: ending.signal,
+  };
+
+  const handles = (name: string): boolean => config.authorities?.includes(name) ?? true;
+  const authorities = observe<CertificateAuthority>(base, certificateAuthorities, (raw) => raw);
+  const authoritySecrets = observe<PartialObjectMetadata>(base, secrets, (raw) => raw, {
+    namespace: config.namespace,
+    labelSelector: authorityLabel,
+    metadataOnly: true,
+  });
+  const live = {
+    ServiceAccount: observe(base, liveResources.ServiceAccount, uidOf, { metadataOnly: true }),
+    Pod: observe(base, liveResources.Pod, uidOf, { metadataOnly: true }),
+    Node: observe(base, liveResources.Node, uidOf, { metadataOnly: true }),
+  };
+  const store = createSecretStore({
+    client,
+    namespace: config.namespace,
+    observed: authoritySecrets.cache,
+    onRead: (name) => bundles.authorityChanged(name),
+  });
+  const events = createEventRecorder({ client, instance: config.replica, log, signal: ending.signal });
+  const serialByte = replicaByte(config.replica);
+  const common = {
+    client,
+    store,
+    authorities: authorities.cache,
+    ledger,
+    events,
+    log,
+    crypto: webCrypto(config.keys.provider),
+    newSerial: () => newSerial(serialByte, (size) => randomBytes(size)),
+    now: Date.now,
+    ...(step === undefined ? {} : { step }),
+  };
+
+  const queues = {
+    authority: queueOf(base, 'authority'),
+    issuing: queueOf(base, 'issuing'),
+    request: queueOf(base, 'signing-request'),
+  };
+  const frontDoor = metrics.issuance.frontDoor('csr');
+  const backlog = createBacklog({
+    client,
+    log,
+    observer: metrics.kube.reflector('certificatesigningrequests'),
+    onRequest: (name) => queues.request.add(name),
+    onSize: (size) => frontDoor.pending(size),
+    signal: draining.signal,
+  });
+  const signers = createSigners({
+    ...common,
+    replica: config.replica,
+    onChange(name, signer) {
+      if (signer !== undefined) metrics.authorities.issuing(name, signer.issuing.certificate.notAfter);
+      // What waited in vain for a signer would else come back only after its backoff.
+      for (const request of backlog.names()) queues.request.add(request);
+      heartbeat.beat().catch((error: unknown) => log.debug({ err: error }, 'heartbeat not written'));
+    },
+  });
+  const heartbeat = startHeartbeat({
+    client,
+    namespace: config.namespace,
+    name: `mangrove-${config.replica}`,
+    identity: config.replica,
+    labels: { 'app.kubernetes.io/managed-by': 'mangrove', 'mangrove.dev/heartbeat': 'replica' },
+    annotations: (current) => replicaReport(current, signers, ledger),
+    log,
+    signal: ending.signal,
+  });
+  const election = elect(base, () => {
+    for (const { metadata } of handled()) queues.authority.add(metadata.name);
+    bundles.resync();
+  });
+  const bundles = startBundleController({
+    client,
+    authorityAnchors: (name) =>
+      trustedRoots(name, { authorities: authorities.cache, remembered: (owner) => store.remembered(owner) }),
+    isLeader: () => election.isLeader(),
+    handles: ({ spec }) =>
+      spec.sources.every(({ authority }) => authority === undefined || handles(authority.name)),
+    events,
+    log,
+    observer: metrics.bundles,
+    controllerObserver: metrics.controllers,
+    queueObserver: metrics.controllers.queue('bundles'),
+    reflectorObserver: (plural) => metrics.kube.reflector(plural),
+    signal: draining.signal,
+  });
+
+  function handled(): CertificateAuthority[] {
+    return authorities.cache.list().filter(({ metadata }) => handles(metadata.name));
+  }
+
+  authorities.cache.onChange((previous, current) => {
+    // Our own status, or somebody's edit of it: only what reports it needs to look.
+    if (current !== undefined && previous?.metadata.generation === current.metadata.generation) {
+      if (handles(current.metadata.name)) queues.authority.add(current.metadata.name);
+      return;
+    }
+    const own = handled();
+    backlog.follow(new Set(own.flatMap(({ spec }) => spec.signerNames)));
+    // Whatever happens to one may begin or end the conflict of another.
+    for (const name of [...own.map(({ metadata }) => metadata.name), previous?.metadata.name]) lookAt(name);
+  });
+  authoritySecrets.cache.onChange((previous, current) => {
+    lookAt((current ?? previous)?.metadata.labels?.[authorityLabel]);
+  });
+
+  function lookAt(name: string | undefined): void {
+    if (name === undefined || !handles(name)) return;
+    queues.authority.add(name);
+    queues.issuing.add(name);
+    bundles.authorityChanged(name);
+  }
+
+  // A conflict can be seen only with every CertificateAuthority at hand.
+  const ready = Promise.all([authorities.reflector.synced, authoritySecrets.reflector.synced]);
+  const advance = createAuthorityReconciler({
+    ...common,
+    isLeader: () => election.isLeader(),
+    publisher: {
+      ensureTrustBundle: ({ owner, spec }) => ensureAuthorityBundle(client, { ...spec, name: owner.name }),
+      checkPublished: async (trustDomain, anchor) =>
+        describeEvidence(await bundles.verifyPublished(trustDomain, anchor)),
+    },
+  });
+  const answer = createSigningRequestReconciler({
+    ...common,
+    findSigner: signers.find,
+    uids: createLiveUids(client, {
+      ServiceAccount: live.ServiceAccount.cache,
+      Pod: live.Pod.cache,
+      Node: live.Node.cache,
+    }),
+    backlog,
+    observer: frontDoor,
+  });
+  const controllers = ready.then(
+    () => [
+      run(base, 'authority', queues.authority, 2, advance),
+      run(base, 'issuing', queues.issuing, 2, (name) => signers.reconcile(name)),
+      run(base, 'signing-request', queues.request, requestConcurrency, answer),
+    ],
+    // Told to stop before the first list was complete: there is nothing to drain.
+    () => [],
+  );
+
+  const watched = [authorities, authoritySecrets, ...Object.values(live)].map(({ reflector }) => reflector);
+  const health = await startHealthServer({
+    ...config.http,
+    log,
+    metrics,
+    ready: () =>
+      checkReadiness([
+        ['watches', () => requireSynced([...watched, backlog])],
+        ['ledger', () => ledger.check()],
+        ...handled().map(({ metadata, spec }) => {
+          const check = (): void => spec.signerNames.forEach(signers.find);
+          return [`authority/${metadata.name}`, check] as const;
+        }),
+      ]),
+  });
+
+  async function stop(): Promise<void> {
+    health.drain();
+    draining.abort();
+    await Promise.allSettled([...(await controllers), bundles.done, ...watched.map(({ done }) => done)]);
+    await events.flushed();
+    ending.abort();
+    await Promise.allSettled([election.done, heartbeat.done]);
+    await ledger.close();
+    client.close();
+    await health.close();
+    metrics.close();
+  }
+  let stopped: Promise<void> | undefined;
+  return { health, stop: () => (stopped ??= stop()) };
+}
+
+function credentialsOf({ kubeconfig, context }: Config): ReturnType<typeof loadCredentials> {
+  return loadCredentials(kubeconfig === undefined ? { inCluster: true } : { kubeconfig, context });
+}
+
+/** Without the proof that it can record: a replica whose volume is at fault starts, says so, and is not ready. */
+function openLedger(config: Config, log: Logger, metrics: Metrics): Ledger {
+  return sqliteLedger({
+    path: config.ledger.path,
+    log,
+    observer: metrics.ledger,
+  });
+}
+
+function observe<T>(
+  { client, log, metrics, draining }: Base,
+  resource: Resource,
+  transform: (raw: AnyObject & T) => T | undefined,
+  selection: ListOptions = {},
+): Followed<T> {
+  const observer = metrics.kube.reflector(resource.plural);
+  const followed = follow<T>({ ...selection, client, resource, transform, log, observer, signal: draining });
+  observer.lag(() => performance.now() - (followed.reflector.lastContact() ?? 0));
+  return followed;
+}
+
+function uidOf({ metadata }: AnyObject): string | undefined {
+  return metadata.uid;
+}
+
+function queueOf({ metrics }: Base, name: string): WorkQueue {
+  return new WorkQueue({ observer: metrics.controllers.queue(name) });
+}
+
+function run(
+  base: Base,
+  name: string,
+  queue: WorkQueue,
+  concurrency: number,
+  reconcile: Reconcile<string>,
+): Promise<void> {
+  const { log, metrics, draining: signal, config } = base;
+  const drainMs = config.drainSeconds * 1000;
+  return startController({
+    name,
+    queue,
+    reconcile,
+    concurrency,
+    log,
+    observer: metrics.controllers,
+    signal,
+    drainMs,
+  }).done;
+}
+
+function elect({ client, config, log, metrics, ending }: Base, onElected: () => void): LeaderElection {
+  const { leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds } = config.leaderElection;
+  return startLeaderElection({
+    client,
+    namespace: config.namespace,
+    name: 'mangrove-leader',
+    identity: config.replica,
+    leaseDurationMs: leaseDurationSeconds * 1000,
+    renewDeadlineMs: renewDeadlineSeconds * 1000,
+    retryMs: retryPeriodSeconds * 1000,
+    log,
+    onChange(leading) {
+      metrics.kube.leading(leading);
+      if (leading) onElected();
+    },
+    signal: ending,
+  });
+}
