@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { dirname, isAbsolute, join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { load } from 'js-yaml';
@@ -34,18 +35,24 @@ export function readKubeconfig(paths: readonly string[], context: string | undef
 
 /** The service account that is mounted into a pod; `root` stands before its paths. Throws KUBE_CONFIG_INVALID. */
 export function readInCluster(env: NodeJS.ProcessEnv, root: string): Kubeconfig {
-  if (env['KUBERNETES_SERVICE_HOST'] === undefined || env['KUBERNETES_SERVICE_PORT'] === undefined) {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
+  if (host === undefined || port === undefined) {
     throw new MangroveError(
       'KUBE_CONFIG_INVALID',
-      'not in a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set',
+      'no kubeconfig, and not in a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set',
     );
   }
+  const mount = join(root, '/var/run/secrets/kubernetes.io/serviceaccount');
+  const server = `https://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  const name = 'in-cluster';
   const config = new KubeConfig();
-  config.loadFromCluster(root);
-  return {
-    config: complete(config, 'the service account'),
-    tokenFile: join(root, '/var/run/secrets/kubernetes.io/serviceaccount/token'),
-  };
+  config.loadFromOptions({
+    clusters: [{ name, server, caFile: join(mount, 'ca.crt'), skipTLSVerify: false }],
+    users: [{ name }],
+    contexts: [{ name, cluster: name, user: name, namespace: readText(join(mount, 'namespace')) }],
+    currentContext: name,
+  });
+  return { config: complete(config, 'the service account'), tokenFile: join(mount, 'token') };
 }
 
 function complete(config: KubeConfig, where: string): KubeConfig {
@@ -80,7 +87,7 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new MangroveError('KUBE_CONFIG_INVALID', `cannot read the kubeconfig: ${errorMessage(error)}`);
+    throw new MangroveError('KUBE_CONFIG_INVALID', `cannot read the credentials: ${errorMessage(error)}`);
   }
 }
 
