@@ -66,8 +66,7 @@ describe('issuance', () => {
 
 test('the ledger counts records, times commits and names its errors', async () => {
   const made = metrics();
-  made.ledger.queued(4);
-  made.ledger.committed(32, 0.004);
+  made.ledger.committed(32, 0.004, 4);
   made.ledger.failed('LEDGER_UNAVAILABLE');
   expect(await sample(made, 'mangrove_ledger_queue_length')).toBe(4);
   expect(await sample(made, 'mangrove_ledger_records_total')).toBe(32);
@@ -120,6 +119,19 @@ describe('kube', () => {
     made.kube.leading(false);
     expect(await sample(made, 'mangrove_leader')).toBe(0);
   });
+});
+
+test('events and heartbeats are counted by what became of them', async () => {
+  const made = metrics();
+  made.kube.events.sent();
+  made.kube.heartbeat.beat();
+  made.kube.heartbeat.failed('KUBE_CONFLICT');
+  expect(await sample(made, 'mangrove_events_total{fate="sent"}')).toBe(1);
+  expect(await sample(made, 'mangrove_events_total{fate="dropped"}')).toBe(0);
+  made.kube.events.dropped('Refused', 'full');
+  expect(await sample(made, 'mangrove_events_total{fate="dropped"}')).toBe(1);
+  expect(await sample(made, 'mangrove_heartbeats_total')).toBe(1);
+  expect(await sample(made, 'mangrove_heartbeat_failures_total{code="KUBE_CONFLICT"}')).toBe(1);
 });
 
 test('every outcome of a controller stands at zero before its first reconcile', async () => {

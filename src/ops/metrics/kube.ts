@@ -19,10 +19,24 @@ export interface ReflectorMetrics {
   lag(read: () => number): void;
 }
 
+/** What the event recorder reports. */
+export interface EventMetrics {
+  sent(): void;
+  dropped(reason: string, why: string): void;
+}
+
+/** What the heartbeat of this replica reports. */
+export interface HeartbeatMetrics {
+  beat(): void;
+  failed(code: string): void;
+}
+
 export interface KubeMetrics {
   readonly requests: RequestMetrics;
   /** `resource` is the plural. */
   reflector(resource: string): ReflectorMetrics;
+  readonly events: EventMetrics;
+  readonly heartbeat: HeartbeatMetrics;
   /** This replica took or lost the lease. */
   leading(leader: boolean): void;
   /** Local clock minus the API server's Date, asked at each scrape; undefined before the first answer. */
@@ -45,6 +59,8 @@ export function kubeMetrics(instruments: Instruments): KubeMetrics {
   return {
     requests: requestMetrics(instruments),
     reflector: reflectorMetrics(instruments),
+    events: eventMetrics(instruments),
+    heartbeat: heartbeatMetrics(instruments),
     leading: (leads) => leader.set(leads ? 1 : 0),
     clockSkew: (read) => {
       readSkew = read;
@@ -137,4 +153,22 @@ function reflectorMetrics(instruments: Instruments): KubeMetrics['reflector'] {
       lag: (read) => readLag.set(resource, read),
     };
   };
+}
+
+function eventMetrics(instruments: Instruments): EventMetrics {
+  const events = instruments.counter(
+    'events_total',
+    'Kubernetes Events by fate: sent, or dropped because too many waited or the API server refused.',
+    ['fate'],
+  );
+  for (const fate of ['sent', 'dropped']) events.inc({ fate }, 0);
+  return { sent: () => events.inc({ fate: 'sent' }), dropped: () => events.inc({ fate: 'dropped' }) };
+}
+
+function heartbeatMetrics(instruments: Instruments): HeartbeatMetrics {
+  const beats = instruments.counter('heartbeats_total', 'Reports of this replica to its own Lease.');
+  const failures = instruments.counter('heartbeat_failures_total', 'Reports that failed, by error code.', [
+    'code',
+  ]);
+  return { beat: () => beats.inc(), failed: (code) => failures.inc({ code }) };
 }

@@ -1,16 +1,17 @@
 import type { Instruments } from '#ops/metrics/instrument.ts';
 
 export interface LedgerMetrics {
-  /** Records that wait for a commit. */
-  queued(records: number): void;
-  /** One transaction reached the disk. */
-  committed(records: number, seconds: number): void;
-  /** A record could not be stored; `code` is an error code. */
+  /** One transaction reached the disk; `waiting` more records arrived meanwhile. */
+  committed(records: number, seconds: number, waiting: number): void;
+  /** Records could not be stored, or the upkeep between them failed; `code` is an error code. */
   failed(code: string): void;
 }
 
 export function ledgerMetrics(instruments: Instruments): LedgerMetrics {
-  const queue = instruments.gauge('ledger_queue_length', 'Records that wait to be committed to the ledger.');
+  const queue = instruments.gauge(
+    'ledger_queue_length',
+    'Records that arrived while the last transaction of the ledger was under way.',
+  );
   const records = instruments.counter('ledger_records_total', 'Intents and results committed to the ledger.');
   const seconds = instruments.histogram(
     'ledger_commit_seconds',
@@ -18,12 +19,12 @@ export function ledgerMetrics(instruments: Instruments): LedgerMetrics {
   );
   const errors = instruments.counter(
     'ledger_errors_total',
-    'Records that the ledger could not store, by error code. Nothing is issued without its record.',
+    'Failures of the ledger by error code. Nothing is issued without its record.',
     ['code'],
   );
   return {
-    queued: (length) => queue.set(length),
-    committed(count, duration) {
+    committed(count, duration, waiting) {
+      queue.set(waiting);
       records.inc(count);
       seconds.observe(duration);
     },
