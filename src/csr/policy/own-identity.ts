@@ -2,18 +2,20 @@ import { MangroveError } from '#errors/error.ts';
 import type { CertificateRequest } from '#x509/certificate-request.ts';
 import type { GeneralName } from '#x509/general-name.ts';
 import { formatName } from '#x509/name.ts';
-import type { SpiffeId } from '#x509/spiffe-id.ts';
+import { parseSpiffeId, type SpiffeId } from '#x509/spiffe-id.ts';
 
 const commonName = '2.5.4.3';
 
 /**
  * A requester may ask for nothing but itself. The leaf never repeats a name of the request; a foreign name is
  * refused all the same, because whoever approved the request may have approved it for that name.
- * @throws MangroveError CSR_CA_ASKED, CSR_SUBJECT_NOT_OWN, CSR_NAME_NOT_OWN
+ * @throws MangroveError CSR_CA_ASKED, CSR_SUBJECT_NOT_OWN, CSR_NAME_NOT_OWN; X509Error SPIFFE_*
  */
 export function checkNames(request: CertificateRequest, id: SpiffeId, username: string): void {
   if (request.ca) throw new MangroveError('CSR_CA_ASKED', 'the request asks for a CA certificate');
   checkSubject(request, id, username);
+  // A malformed SPIFFE ID is foreign too, but its author is helped more by what is wrong with it.
+  for (const name of request.subjectAltNames) if (name.kind === 'uri') parseSpiffeId(name.value);
   const foreign = request.subjectAltNames.find((name) => name.kind !== 'uri' || name.value !== id.uri);
   if (foreign !== undefined) {
     throw new MangroveError(
