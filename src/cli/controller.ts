@@ -22,7 +22,7 @@ export function controllerCommand(): Command {
       log.fatal({ err: error }, 'unhandled rejection');
       process.exit(1);
     });
-    const mangrove = await startMangrove({ config, log, version: productVersion() });
+    const mangrove = await startMangrove({ config, log, version: productVersion });
     log.info({ port: mangrove.health.port, namespace: config.namespace }, 'mangrove started');
     log.info({ signal: await ended }, 'draining');
     await mangrove.stop();

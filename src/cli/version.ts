@@ -1,16 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { type OutputFormat, outputOption, print } from '#cli/output.ts';
-import { packageRoot } from '#sandbox/package-root.ts';
+import manifest from '#package.json' with { type: 'json' };
 
-/** The version that package.json gives. */
-export function productVersion(): string {
-  const { version }: { version: string } = JSON.parse(
-    readFileSync(join(packageRoot(), 'package.json'), 'utf8'),
-  );
-  return version;
-}
+/** Of Mangrove: part of the bundle, so that the program needs no file beside it. */
+export const productVersion: string = manifest.version;
 
 /** `mangrove version` */
 export function versionCommand(): Command {
@@ -19,8 +12,8 @@ export function versionCommand(): Command {
     .addOption(outputOption())
     .addHelpText('after', '\nExample:\n  mangrove version -o json')
     .action(({ o: format }: { readonly o: OutputFormat }) => {
-      const version = productVersion();
       const { node, openssl } = process.versions;
-      print(format, { version, node, openssl }, `mangrove ${version} (Node ${node}, OpenSSL ${openssl})\n`);
+      const text = `mangrove ${productVersion} (Node ${node}, OpenSSL ${openssl})\n`;
+      print(format, { version: productVersion, node, openssl }, text);
     });
 }
