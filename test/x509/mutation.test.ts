@@ -1,0 +1,247 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Certificate, parseCertificate } from '#x509/certificate.ts';
+import { parseCertificateRequest } from '#x509/certificate-request.ts';
+import { booleanTrue, element, octetString, oid, sequence } from '#x509/der/writer.ts';
+import { X509Error } from '#x509/error.ts';
+import {
+  basicConstraintsExtension,
+  keyUsageExtension,
+  subjectAltNameExtension,
+  subjectKeyIdExtension,
+} from '#x509/extension.ts';
+import { extensionOid } from '#x509/object-identifier.ts';
+import { encodeCertificate, encodeTbsCertificate } from '#x509/tbs-certificate.ts';
+import { opensslReadsCertificate, opensslReadsRequest } from '../oracle/openssl.ts';
+import { assemble, canonical, changeChildren, type Node, parseBer } from './support/canonical.ts';
+import { newChain } from './support/chain.ts';
+import { ascii, bits, contentsOf, int, OID, seq, set, TRUE, tlv } from './support/der.ts';
+import {
+  altNames,
+  exampleId,
+  extension,
+  extensionRequest,
+  signedRequest,
+  uriName,
+} from './support/request.ts';
+
+const subject = seq(
+  set(seq(OID.organization, ascii(0x13, 'Mangrove'))),
+  set(seq(OID.commonName, ascii(0x0c, 'web'))),
+);
+
+const requests = [
+  signedRequest(),
+  signedRequest({
+    subject,
+    attributes: [
+      extensionRequest(
+        altNames(
+          uriName(exampleId),
+          ascii(0x82, 'web.default.svc'),
+          tlv(0x87, '0a000001'),
+          tlv(0xa4, subject),
+        ),
+        extension(OID.basicConstraints, seq(TRUE, int('03')), TRUE),
+        extension(OID.keyUsage, bits(5, 'a0'), TRUE),
+        extension(OID.extendedKeyUsage, seq(OID.serverAuth, OID.clientAuth)),
+        extension('06032a0304', 'aabb'),
+      ),
+    ],
+  }),
+];
+
+const { root, issuing, leaf } = newChain();
+const certificates = [root, issuing, leaf];
+
+/** Single bytes replaced, put in or taken out, anywhere. */
+const damage = fc.array(
+  fc.record({
+    at: fc.nat(2000),
+    byte: fc.nat(255),
+    how: fc.constantFrom('replace', 'flip', 'insert', 'remove'),
+  }),
+  { minLength: 1, maxLength: 3 },
+);
+type Damage = typeof damage extends fc.Arbitrary<infer T> ? T : never;
+
+function damaged(der: Buffer, changes: Damage): Buffer {
+  let bytes = der;
+  for (const { at, byte, how } of changes) {
+    const index = at % bytes.length;
+    const head = bytes.subarray(0, index);
+    const tail = bytes.subarray(how === 'insert' ? index : index + 1);
+    const middle = {
+      replace: [byte],
+      insert: [byte],
+      remove: [],
+      flip: [bytes.readUInt8(index) ^ (1 << (byte & 7))],
+    };
+    bytes = Buffer.concat([head, Buffer.from(middle[how]), tail]);
+  }
+  return bytes;
+}
+
+/** Whole elements doubled, dropped, exchanged, retagged or changed within, with all lengths right. */
+const rearrangement = fc.array(
+  fc.record({
+    parent: fc.nat(200),
+    child: fc.nat(20),
+    byte: fc.nat(255),
+    how: fc.constantFrom('double', 'drop', 'exchange', 'retag', 'replace', 'empty'),
+  }),
+  { minLength: 1, maxLength: 3 },
+);
+type Rearrangement = typeof rearrangement extends fc.Arbitrary<infer T> ? T : never;
+
+function rearranged(der: Buffer, changes: Rearrangement): Buffer {
+  let tree = parseBer(der) ?? expect.fail('no element');
+  for (const { parent, child, byte, how } of changes) {
+    tree = changeChildren(tree, parent, (children) => {
+      const index = child % Math.max(1, children.length);
+      const node = children[index];
+      if (node === undefined) return children;
+      const next = children[index + 1];
+      switch (how) {
+        case 'double':
+          return children.toSpliced(index, 0, node);
+        case 'drop':
+          return children.toSpliced(index, 1);
+        case 'exchange':
+          return next === undefined ? children : children.toSpliced(index, 2, next, node);
+        case 'retag':
+          return children.with(index, { ...node, tag: byte });
+        case 'empty':
+          return children.with(index, { ...node, contents: Buffer.alloc(0), children: node.children && [] });
+        case 'replace':
+          return children.with(index, replaced(node, byte));
+      }
+    });
+  }
+  return assemble(tree);
+}
+
+function replaced(node: Node, byte: number): Node {
+  if (node.children !== undefined || node.contents.length === 0) return node;
+  const contents = Buffer.from(node.contents);
+  contents.writeUInt8(byte, (byte * 7) % contents.length);
+  return { ...node, contents };
+}
+
+/** Undefined when refused; anything but an X509Error fails the test. */
+function attempt<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    expect(error).toBeInstanceOf(X509Error);
+    return undefined;
+  }
+}
+
+function expectCanonical(der: Buffer): void {
+  const tree = parseBer(der);
+  expect(tree === undefined ? undefined : canonical(tree).toString('hex')).toBe(der.toString('hex'));
+}
+
+/** The certificate written again from what was read of it. */
+function rewritten(certificate: Certificate): Buffer {
+  const extensions = [...certificate.extensions.values()].map(({ oid: id, critical, value }) =>
+    sequence(oid(id), critical ? booleanTrue : Buffer.alloc(0), octetString(value)),
+  );
+  const tbs = encodeTbsCertificate({
+    ...certificate,
+    issuer: certificate.issuer.der,
+    subject: certificate.subject.der,
+    spki: certificate.publicKey.spki,
+    extensions,
+  });
+  return encodeCertificate(tbs, certificate.signatureAlgorithm, certificate.signature);
+}
+
+/** Values of extensions written again from what was read of them. */
+function expectValuesRewritten(certificate: Certificate): void {
+  const { basicConstraints, keyUsage, subjectAltNames, subjectKeyId } = certificate;
+  const written = new Map<string, Buffer>();
+  if (basicConstraints !== undefined)
+    written.set(extensionOid.basicConstraints, basicConstraintsExtension(basicConstraints));
+  if (keyUsage !== undefined) written.set(extensionOid.keyUsage, keyUsageExtension(keyUsage));
+  if (subjectKeyId !== undefined) written.set(extensionOid.subjectKeyId, subjectKeyIdExtension(subjectKeyId));
+  if (subjectAltNames.length > 0) {
+    written.set(extensionOid.subjectAltName, subjectAltNameExtension(subjectAltNames, { critical: false }));
+  }
+  for (const [id, der] of written) {
+    const value = certificate.extensions.get(id)?.value ?? Buffer.alloc(0);
+    expect(
+      contentsOf(der)
+        .subarray(-value.length - 2)
+        .toString('hex'),
+    ).toBe(element(0x04, value).toString('hex'));
+  }
+}
+
+const runs = { numRuns: 2000 };
+const timeout = 60_000;
+
+describe.each([
+  ['bytes', damage.map((changes) => (der: Buffer) => damaged(der, changes))],
+  ['elements', rearrangement.map((changes) => (der: Buffer) => rearranged(der, changes))],
+])('with changed %s', (_, changes) => {
+  test(
+    'a request is refused with an X509Error, or is DER that OpenSSL reads too',
+    () => {
+      const accepted: Buffer[] = [];
+      fc.assert(
+        fc.property(fc.constantFrom(...requests), changes, (der, change) => {
+          const bytes = change(der);
+          if (attempt(() => parseCertificateRequest(bytes)) === undefined) return;
+          expectCanonical(bytes);
+          accepted.push(bytes);
+        }),
+        runs,
+      );
+      expect(accepted.length).toBeGreaterThan(20);
+      for (const der of accepted.slice(0, 20))
+        expect(opensslReadsRequest(der), der.toString('hex')).toBe(true);
+    },
+    timeout,
+  );
+
+  test(
+    'a certificate is refused with an X509Error, or can be written again as it was',
+    () => {
+      const accepted: Buffer[] = [];
+      fc.assert(
+        fc.property(fc.constantFrom(...certificates), changes, (der, change) => {
+          const bytes = change(der);
+          const certificate = attempt(() => parseCertificate(bytes));
+          if (certificate === undefined) return;
+          expectCanonical(bytes);
+          if (certificate.extensions.size > 0)
+            expect(rewritten(certificate).toString('hex')).toBe(bytes.toString('hex'));
+          expectValuesRewritten(certificate);
+          accepted.push(bytes);
+        }),
+        runs,
+      );
+      expect(accepted.length).toBeGreaterThan(20);
+      for (const der of accepted.slice(0, 20))
+        expect(opensslReadsCertificate(der), der.toString('hex')).toBe(true);
+    },
+    timeout,
+  );
+});
+
+test('a reader that let BER through would be seen: the canonical form differs', () => {
+  const forms = [
+    '3081020500',
+    '0202007f',
+    '3003010101',
+    '300a0603551d0f0101000400',
+    '03020301',
+    '3106020102020101',
+  ];
+  for (const ber of forms.map((hex) => Buffer.from(hex, 'hex'))) {
+    const tree = parseBer(ber);
+    expect(tree === undefined ? undefined : canonical(tree)).not.toEqual(ber);
+  }
+});

@@ -1,0 +1,110 @@
+import { tlv } from './der.ts';
+
+/** An element of BER, read as leniently as can be; strings within extensions are elements again. */
+export interface Node {
+  readonly tag: number;
+  readonly children: readonly Node[] | undefined;
+  readonly contents: Buffer;
+}
+
+/** Reads one element of BER that fills `bytes`; undefined when there is none. */
+export function parseBer(bytes: Buffer): Node | undefined {
+  const found = elementAt(bytes, 0);
+  return found?.end === bytes.length ? found.node : undefined;
+}
+
+function elementAt(bytes: Buffer, at: number): { node: Node; end: number } | undefined {
+  const [tag, first] = [bytes[at], bytes[at + 1]];
+  if (tag === undefined || first === undefined || first === 0x80 || first > 0x84) return undefined;
+  const octets = first < 0x80 ? 0 : first & 0x7f;
+  if (at + 2 + octets > bytes.length) return undefined;
+  const length = octets === 0 ? first : bytes.readUIntBE(at + 2, octets);
+  const start = at + 2 + octets;
+  const end = start + length;
+  if (end > bytes.length) return undefined;
+  const contents = bytes.subarray(start, end);
+  return { node: { tag, contents, children: childrenOf(tag, contents) }, end };
+}
+
+function childrenOf(tag: number, contents: Buffer): Node[] | undefined {
+  if ((tag & 0x20) === 0) return undefined;
+  const children: Node[] = [];
+  let at = 0;
+  while (at < contents.length) {
+    const found = elementAt(contents, at);
+    if (found === undefined) return undefined;
+    children.push(found.node);
+    at = found.end;
+  }
+  return children.map((child, index) => (isExtensionValue(children, index) ? opened(child) : child));
+}
+
+/** An OCTET STRING behind an OID is the value of an extension. */
+const isExtensionValue = (siblings: readonly Node[], index: number): boolean =>
+  siblings[0]?.tag === 0x06 && index > 0 && siblings[index]?.tag === 0x04;
+
+function opened(node: Node): Node {
+  const inner = parseBer(node.contents);
+  return inner === undefined ? node : { ...node, children: [inner] };
+}
+
+/** DER of what the element means: what a strict reader accepts is this already. */
+export function canonical(node: Node): Buffer {
+  if (node.children === undefined) return tlv(node.tag, canonicalContents(node));
+  const children = node.children.filter((child, index) => !(index === 1 && isFalse(child))).map(canonical);
+  if (node.tag === 0x31) children.sort((a, b) => Buffer.compare(a, b));
+  return tlv(node.tag, ...children);
+}
+
+/** `critical` and `cA` are the BOOLEANs here, and both are FALSE by default. */
+const isFalse = ({ tag, contents }: Node): boolean => tag === 0x01 && contents.every((byte) => byte === 0);
+
+function canonicalContents({ tag, contents }: Node): Buffer {
+  if (tag === 0x01) return Buffer.from([contents.some((byte) => byte !== 0) ? 0xff : 0]);
+  if (tag === 0x02) return minimalInteger(contents);
+  if (tag === 0x03) return zeroPadded(contents);
+  return contents;
+}
+
+function minimalInteger(contents: Buffer): Buffer {
+  let rest = contents;
+  while (rest.length > 1 && rest[0] === ((rest[1] ?? 0) & 0x80 ? 0xff : 0)) rest = rest.subarray(1);
+  return rest;
+}
+
+function zeroPadded(contents: Buffer): Buffer {
+  const bytes = Buffer.from(contents);
+  const unused = bytes[0] ?? 0;
+  const last = bytes.length - 1;
+  if (last > 0) bytes.writeUInt8(bytes.readUInt8(last) & (0x100 - (1 << unused)), last);
+  return bytes;
+}
+
+/** The element with its lengths as they must be, and everything else as it is. */
+export function assemble(node: Node): Buffer {
+  return node.children === undefined
+    ? tlv(node.tag, node.contents)
+    : tlv(node.tag, ...node.children.map(assemble));
+}
+
+/** Applies `change` to the children of the `n`-th element that has any, counted from the outside. */
+export function changeChildren(
+  root: Node,
+  n: number,
+  change: (children: readonly Node[]) => readonly Node[],
+): Node {
+  let left = n % countParents(root);
+  const visit = (node: Node): Node => {
+    if (node.children === undefined) return node;
+    const isIt = left === 0;
+    left -= 1;
+    return { ...node, children: isIt ? change(node.children) : node.children.map(visit) };
+  };
+  return visit(root);
+}
+
+function countParents(node: Node): number {
+  return node.children === undefined
+    ? 0
+    : 1 + node.children.reduce((sum, child) => sum + countParents(child), 0);
+}
