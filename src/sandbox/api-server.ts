@@ -29,7 +29,7 @@ export interface StaticUser {
 export interface ApiServer {
   readonly name: string;
   readonly url: string;
-  /** PEM of the serving certificate and the authority made for this one server. */
+  /** PEM of the authority made for this one server. */
   readonly certificateAuthority: string;
   /** Token of a user in system:masters. */
   readonly adminToken: string;
@@ -78,7 +78,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     return launch(options, files, port, options.features ?? {});
   });
   const url = `https://127.0.0.1:${running.port}`;
-  const certificateAuthority = readFileSync(files.servingCertificate, 'utf8');
+  const certificateAuthority = lastCertificate(readFileSync(files.servingCertificate, 'utf8'));
   const admin = { name: options.name, server: url, certificateAuthority, user: { token: files.adminToken } };
   writeFileSync(files.kubeconfig, kubeconfigYaml([admin]), { mode: 0o600 });
   return {
@@ -203,10 +203,15 @@ function featureFlags({ runtimeConfig, featureGates, emulatedVersion }: ServerFe
   return flags;
 }
 
+/** kube-apiserver writes its serving certificate first and the authority that signed it last. */
+function lastCertificate(pem: string): string {
+  return pem.slice(pem.lastIndexOf('-----BEGIN CERTIFICATE-----'));
+}
+
 /** Asks over TLS that is verified against this very server's authority, so a stranger on the port cannot answer. */
 async function isReady(port: number, files: ServerFiles): Promise<boolean> {
   if (!existsSync(files.servingCertificate)) return false;
-  const certificateAuthority = readFileSync(files.servingCertificate, 'utf8');
+  const certificateAuthority = lastCertificate(readFileSync(files.servingCertificate, 'utf8'));
   const server = { url: `https://127.0.0.1:${port}`, certificateAuthority, adminToken: files.adminToken };
   return (await getAsAdmin(server, '/readyz').catch(() => undefined))?.status === 200;
 }

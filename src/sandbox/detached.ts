@@ -59,16 +59,18 @@ export function starterOf(process: NodeJS.Process, live: boolean): Starter {
   const lost = new AbortController();
   const gone = () => lost.abort(new MangroveError('SANDBOX_INTERRUPTED', 'the starting process ended'));
   process.once('disconnect', gone);
-  const send = (report: Report) => {
-    if (process.connected) process.send?.(report);
+  const send = (report: Report, sent: () => void = () => undefined) => {
+    if (process.connected) process.send?.(report, sent);
+  };
+  // An open channel would keep this process alive, and tie it to its starter, after the last word was said.
+  const lastWord = (report: Report) => {
+    process.off('disconnect', gone);
+    send(report, () => process.disconnect?.());
   };
   return {
     output: { isTTY: live, write: (text) => send({ kind: 'progress', text }) },
     lost: lost.signal,
-    ready(facts) {
-      process.off('disconnect', gone);
-      send({ kind: 'ready', facts });
-    },
-    failed: (error) => send({ kind: 'failed', code: errorCode(error), message: errorMessage(error) }),
+    ready: (facts) => lastWord({ kind: 'ready', facts }),
+    failed: (error) => lastWord({ kind: 'failed', code: errorCode(error), message: errorMessage(error) }),
   };
 }
