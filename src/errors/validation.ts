@@ -21,18 +21,21 @@ export interface CelRule {
   readonly fieldPath?: string;
 }
 
+const celKeyword = 'x-kubernetes-validations';
+
 /** A rule about a change, which only the API server sees both sides of. */
 export const immutable = (name: string): CelRule => ({
   rule: 'self == oldSelf',
   message: `${name} is immutable: create another object instead`,
 });
 
-/** The schema with its rules attached: checked when it parses, and written into the CRD that is made of it. */
+/** The schema with these rules added to those it has: checked when it parses, and written into the CRD that is made of it. */
 export function withRules<Schema extends z.ZodType>(
   schema: Schema,
   rules: readonly Rule<z.output<Schema>>[],
   transitions: readonly CelRule[] = [],
 ): Schema {
+  const earlier: unknown = schema.meta()?.[celKeyword];
   return schema
     .check((context) => {
       for (const rule of rules) {
@@ -46,7 +49,9 @@ export function withRules<Schema extends z.ZodType>(
         });
       }
     })
-    .meta({ 'x-kubernetes-validations': [...rules.map(celRule), ...transitions] });
+    .meta({
+      [celKeyword]: [...(Array.isArray(earlier) ? earlier : []), ...rules.map(celRule), ...transitions],
+    });
 }
 
 function celRule({ cel, message, path }: Rule<never>): CelRule {

@@ -98,9 +98,9 @@ const distinctSources: Rule<{ sources: z.output<typeof sourceField>[] }> = {
 
 export const TrustBundleSpecSchema = withRules(
   z.object({
-    trustDomain: trustDomainField
-      .describe('SPIFFE trust domain whose roots these are. Roots of two trust domains are never pooled.')
-      .meta({ 'x-kubernetes-validations': [immutable('trustDomain')] }),
+    trustDomain: withRules(trustDomainField, [], [immutable('trustDomain')]).describe(
+      'SPIFFE trust domain whose roots these are. Roots of two trust domains are never pooled.',
+    ),
     sources: z.array(sourceField).min(1).max(16).describe('Where the roots come from.'),
     targets: z.array(targetField).min(1).max(16).describe('Where the bundle is written to.'),
   }),

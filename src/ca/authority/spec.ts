@@ -110,9 +110,9 @@ const rotationField = z
   .describe('The pace at which one generation follows another.');
 
 const specFields = z.object({
-  trustDomain: trustDomainField
-    .describe('SPIFFE trust domain that certificates are issued in, such as cluster.local.')
-    .meta({ 'x-kubernetes-validations': [immutable('trustDomain')] }),
+  trustDomain: withRules(trustDomainField, [], [immutable('trustDomain')]).describe(
+    'SPIFFE trust domain that certificates are issued in, such as cluster.local.',
+  ),
   signerNames: z
     .array(ownSignerNameField)
     .min(1)
