@@ -27,6 +27,8 @@ export interface BundleControllerOptions {
   readonly authorityAnchors: AuthorityLookup;
   /** Only the leader publishes; asked before each reconcile. That two think so for a moment does no harm. */
   readonly isLeader: () => boolean;
+  /** Nothing is published before: until ca/ has read its own state, every authority would seem to be missing. */
+  readonly ready?: Promise<unknown>;
   /** Which TrustBundles are ours to publish; default all. The others still count when a target is claimed twice. */
   readonly handles?: (bundle: TrustBundle) => boolean;
   readonly events: Pick<EventRecorder, 'record'>;
@@ -139,7 +141,19 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     observer: observerOf(trustBundles.plural),
     signal,
   });
-  reflector.synced.then(resync, () => undefined);
+  let ready = false;
+  void begin();
+
+  async function begin(): Promise<void> {
+    try {
+      await Promise.all([reflector.synced, options.ready]);
+    } catch {
+      // It ends before it began.
+      return;
+    }
+    ready = true;
+    resync();
+  }
 
   const controller = startController<string>({
     name: 'bundles',
@@ -151,8 +165,8 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     clock,
     ...(options.controllerObserver !== undefined && { observer: options.controllerObserver }),
     async reconcile(name, signal) {
-      // Before the list is complete an older claim may still be unknown.
-      if (!isLeader() || !reflector.hasSynced()) return {};
+      // Before the lists are complete an older claim may be unknown, and what a target holds. Then all come again.
+      if (!isLeader() || !ready || !api.answered()) return {};
       const entry = bundles.getByKey(name);
       if (entry === undefined || !handles(entry.object)) return {};
       return await reconciler.reconcile(entry, signal);

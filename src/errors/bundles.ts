@@ -96,9 +96,5 @@ export const bundlesErrors = {
     'ClusterTrustBundleUnknown',
     'Wait, or look at the connection to the API server: whether it serves ClusterTrustBundle is not known yet.',
   ),
-  BUNDLE_NOT_FOUND: unavailable(
-    'TrustBundleNotFound',
-    'Create a TrustBundle for the trust domain; each CertificateAuthority makes one by itself.',
-  ),
   BUNDLE_UNEXPECTED: internal('InternalError', 'This is a bug: report it with the log lines around it.'),
 } as const satisfies ErrorRows<string>;

@@ -3,8 +3,9 @@ import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import type { Findings } from '#bundles/controller/status.ts';
 import type { TargetReport } from '#bundles/controller/target.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
-import { type ErrorCode, errorCode, errorMessage, errorRow } from '#errors/error.ts';
+import { type ErrorCode, errorCode, errorMessage, errorRow, MangroveError } from '#errors/error.ts';
 import type { EventRecorder } from '#kube/event.ts';
+import { formatTime } from '#kube/micro-time.ts';
 
 /** Told of what happens to bundles; shaped for metrics. Times are epoch seconds. */
 export interface BundleObserver {
@@ -68,24 +69,22 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
       fault(object, source, error);
       if (goodAt !== undefined) observer.sourceGood?.(name, source, goodAt / 1000);
     }
-    expired(object, assembly);
+    untimely(object, assembly);
     const { bundle } = assembly;
     if (bundle !== undefined) observer.assembled?.(name, bundle.anchors.length, bundle.pem.length);
   }
 
-  function expired(object: TrustBundle, { expired: anchors }: Assembly): void {
-    for (const { sha256, subject } of anchors) {
-      const about = `anchor/${sha256}`;
-      const uid = object.metadata.uid ?? '';
-      if (said.get(uid)?.has(about) === true) continue;
-      said.get(uid)?.set(about, 'expired');
-      const message = `Root ${sha256.slice(0, 8)} (${subject}) has expired and left the bundle`;
-      log.warn(
-        { trustBundle: object.metadata.name, anchor: sha256, subject },
-        'an expired root left the bundle',
-      );
-      events.record(object, { type: 'Warning', reason: 'AnchorExpired', message });
+  /** Roots that are left out for their dates, and that the dates of others let in. */
+  function untimely(object: TrustBundle, { bundle, expired, early }: Assembly): void {
+    for (const { sha256, subject, notAfter } of expired) {
+      const message = `root ${sha256.slice(0, 8)} (${subject}) expired at ${formatTime(notAfter * 1000)}`;
+      fault(object, `anchor/${sha256}`, new MangroveError('BUNDLE_ANCHOR_EXPIRED', message));
     }
+    for (const { sha256, subject, notBefore } of early) {
+      const message = `root ${sha256.slice(0, 8)} (${subject}) is not valid before ${formatTime(notBefore * 1000)}`;
+      fault(object, `anchor/${sha256}`, new MangroveError('BUNDLE_ANCHOR_NOT_YET_VALID', message));
+    }
+    for (const { sha256 } of bundle?.anchors ?? []) fault(object, `anchor/${sha256}`, undefined);
   }
 
   function target(object: TrustBundle, report: TargetReport): void {

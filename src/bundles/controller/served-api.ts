@@ -46,6 +46,8 @@ export interface ServedApi {
   cache(): Cache<ClusterTrustBundle> | undefined;
   /** Monotonic ms of the last word from the server on that cache. */
   lastContact(): number | undefined;
+  /** False until the first answer, good or bad: before it a status would report a fault of every start. */
+  answered(): boolean;
   /** A 404 was seen: look again soon. */
   recheck(): void;
   /** When the signal has aborted and nothing runs any more. */
@@ -70,6 +72,7 @@ export function startServedApi(options: ServedApiOptions): ServedApi {
   const { group, plural } = clusterTrustBundles;
   let known: Discovery = { state: 'unknown', cause: new Error('not asked yet') };
   let generation: Generation | undefined;
+  let answered = false;
   let asked = Promise.withResolvers<void>();
 
   function adopt(found: Discovery): void {
@@ -79,6 +82,7 @@ export function startServedApi(options: ServedApiOptions): ServedApi {
         'ClusterTrustBundle discovery failed',
       );
       if (known.state === 'unknown') known = found;
+      noteAnswer();
       return;
     }
     const version = found.state === 'served' ? found.version : undefined;
@@ -88,6 +92,13 @@ export function startServedApi(options: ServedApiOptions): ServedApi {
     generation?.stop();
     generation = version === undefined ? undefined : follow(version);
     log.info({ version: version ?? 'none' }, 'ClusterTrustBundle API version');
+    if (generation === undefined) answered = true;
+    options.onChange();
+  }
+
+  function noteAnswer(): void {
+    if (answered) return;
+    answered = true;
     options.onChange();
   }
 
@@ -102,22 +113,35 @@ export function startServedApi(options: ServedApiOptions): ServedApi {
       transform: withoutBallast,
       log,
       clock: options.clock,
-      observer: { ...options.observer, state: onState },
+      observer: { ...options.observer, state: onState, failed: onFailure },
       signal: AbortSignal.any([signal, stopped.signal]),
     });
     cache.onChange((_previous, _current, key) => {
       if (reflector.hasSynced()) options.onChange(key);
     });
-    reflector.synced.then(
-      () => options.onChange(),
-      () => undefined,
-    );
+    void greet(reflector);
     return { version, resource, cache, reflector, stop: () => stopped.abort() };
+  }
+
+  async function greet(reflector: Reflector): Promise<void> {
+    try {
+      await reflector.synced;
+    } catch {
+      // It was stopped before.
+      return;
+    }
+    answered = true;
+    options.onChange();
   }
 
   function onState(state: Parameters<NonNullable<ReflectorObserver['state']>>[0]): void {
     options.observer.state?.(state);
     if (state === 'gone') recheck();
+  }
+
+  function onFailure(code: string): void {
+    options.observer.failed?.(code);
+    noteAnswer();
   }
 
   function recheck(): void {
@@ -159,6 +183,7 @@ export function startServedApi(options: ServedApiOptions): ServedApi {
           );
     },
     cache: () => (generation?.reflector.hasSynced() === true ? generation.cache : undefined),
+    answered: () => answered,
     lastContact: () => generation?.reflector.lastContact(),
     recheck,
     done: run(),

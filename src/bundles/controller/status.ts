@@ -42,8 +42,8 @@ export function trustBundleStatus(findings: Findings, context: StatusContext): T
     ...observed,
     ...(bundle === undefined
       ? kept(before)
-      : { hash: bundle.sha256, anchors: anchorStatus(bundle.anchors, readings) }),
-    sources: readings.map(sourceStatus),
+      : { hash: bundle.sha256, anchors: anchorStatus(bundle.anchors, readings, before) }),
+    sources: readings.map((reading) => sourceStatus(reading, before)),
     targets: targets.map(targetStatus),
     conditions: conditions(findings, context),
   };
@@ -57,8 +57,14 @@ function kept(before: TrustBundleStatus | undefined): Pick<TrustBundleStatus, 'h
   };
 }
 
-function anchorStatus(anchors: readonly Anchor[], readings: readonly SourceReading[]) {
-  return anchors.slice(0, MAX_ANCHORS).map(({ sha256, subject, notBefore, notAfter }) => ({
+function anchorStatus(
+  anchors: readonly Anchor[],
+  readings: readonly SourceReading[],
+  before: TrustBundleStatus | undefined,
+): NonNullable<TrustBundleStatus['anchors']> {
+  const held = new Set(anchors.map(({ sha256 }) => sha256));
+  const unread = new Set(readings.filter((reading) => reading.anchors === undefined).map(({ name }) => name));
+  const told = anchors.map(({ sha256, subject, notBefore, notAfter }) => ({
     sha256,
     subject: subject.slice(0, MAX_SUBJECT),
     notBefore: formatTime(notBefore * 1000),
@@ -66,19 +72,32 @@ function anchorStatus(anchors: readonly Anchor[], readings: readonly SourceReadi
     source:
       readings.find((reading) => reading.anchors?.some((anchor) => anchor.sha256 === sha256))?.name ?? '',
   }));
+  // What an unread source gave is not in this bundle, but still in the targets, and is recalled from here.
+  const kept = (before?.anchors ?? []).filter(
+    ({ sha256, source }) => unread.has(source) && !held.has(sha256),
+  );
+  return [...told, ...kept].slice(0, MAX_ANCHORS);
 }
 
-function sourceStatus({ name, anchors, goodAt, error }: SourceReading) {
+function sourceStatus(
+  { name, anchors, goodAt, error }: SourceReading,
+  before: TrustBundleStatus | undefined,
+): NonNullable<TrustBundleStatus['sources']>[number] {
   const slash = name.indexOf('/');
+  const key = { kind: name.slice(0, slash), name: name.slice(slash + 1) };
+  const last = before?.sources?.find((source) => source.kind === key.kind && source.name === key.name);
+  const hash = anchors === undefined ? last?.hash : hashOf(anchors);
+  const lastGoodTime = goodAt === undefined ? last?.lastGoodTime : formatTime(goodAt);
   return {
-    kind: name.slice(0, slash),
-    name: name.slice(slash + 1),
-    ...(anchors !== undefined && {
-      hash: bundleHash(new Map(anchors.map(({ sha256, der }) => [sha256, der]))),
-    }),
-    ...(goodAt !== undefined && { lastGoodTime: formatTime(goodAt) }),
+    ...key,
+    ...(hash !== undefined && { hash }),
+    ...(lastGoodTime !== undefined && { lastGoodTime }),
     ...(error !== undefined && { error: errorText(error) }),
   };
+}
+
+function hashOf(anchors: readonly Anchor[]): string {
+  return bundleHash(new Map(anchors.map(({ sha256, der }) => [sha256, der])));
 }
 
 function targetStatus({ name, apiVersion, hash, verifiedAt, error }: TargetReport) {

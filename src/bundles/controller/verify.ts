@@ -132,3 +132,20 @@ function objection(
     return new MangroveError('BUNDLE_TARGET_ALTERED', `ClusterTrustBundle ${target.name} ${what}`);
   }
 }
+
+/** Evidence in a sentence: who holds the anchor, or who lacks it and why. */
+export function describeEvidence({ trustDomain, anchorSha256, complete, targets }: PublishedEvidence): {
+  readonly published: boolean;
+  readonly message: string;
+} {
+  const anchor = `anchor ${anchorSha256.slice(0, 8)}`;
+  if (targets.length === 0) {
+    return { published: complete, message: `no TrustBundle of ${trustDomain} names a target for ${anchor}` };
+  }
+  const missing = targets.filter((target) => !target.published);
+  const message =
+    missing.length === 0
+      ? `${anchor} was read back from ${targets.map(({ target }) => target).join(', ')}`
+      : `${missing.length} of ${targets.length} targets lack ${anchor}: ${missing.map(({ error }) => error?.message).join('; ')}`;
+  return { published: complete, message };
+}
