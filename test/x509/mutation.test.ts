@@ -180,55 +180,45 @@ function expectValuesRewritten(certificate: Certificate): void {
 }
 
 const runs = { numRuns: 2000 };
-const timeout = 60_000;
 
 describe.each([
   ['bytes', damage.map((changes) => (der: Buffer) => damaged(der, changes))],
   ['elements', rearrangement.map((changes) => (der: Buffer) => rearranged(der, changes))],
 ])('with changed %s', (_, changes) => {
-  test(
-    'a request is refused with an X509Error, or is DER that OpenSSL reads too',
-    () => {
-      const accepted: Buffer[] = [];
-      fc.assert(
-        fc.property(fc.constantFrom(...requests), changes, (der, change) => {
-          const bytes = change(der);
-          if (attempt(() => parseCertificateRequest(bytes)) === undefined) return;
-          expectCanonical(bytes);
-          accepted.push(bytes);
-        }),
-        runs,
-      );
-      expect(accepted.length).toBeGreaterThan(20);
-      for (const der of accepted.slice(0, 20))
-        expect(opensslReadsRequest(der), der.toString('hex')).toBe(true);
-    },
-    timeout,
-  );
+  test('a request is refused with an X509Error, or is DER that OpenSSL reads too', () => {
+    const accepted: Buffer[] = [];
+    fc.assert(
+      fc.property(fc.constantFrom(...requests), changes, (der, change) => {
+        const bytes = change(der);
+        if (attempt(() => parseCertificateRequest(bytes)) === undefined) return;
+        expectCanonical(bytes);
+        accepted.push(bytes);
+      }),
+      runs,
+    );
+    expect(accepted.length).toBeGreaterThan(20);
+    for (const der of accepted.slice(0, 20)) expect(opensslReadsRequest(der), der.toString('hex')).toBe(true);
+  });
 
-  test(
-    'a certificate is refused with an X509Error, or can be written again as it was',
-    () => {
-      const accepted: Buffer[] = [];
-      fc.assert(
-        fc.property(fc.constantFrom(...certificates), changes, (der, change) => {
-          const bytes = change(der);
-          const certificate = attempt(() => parseCertificate(bytes));
-          if (certificate === undefined) return;
-          expectCanonical(bytes);
-          if (certificate.extensions.size > 0)
-            expect(rewritten(certificate).toString('hex')).toBe(bytes.toString('hex'));
-          expectValuesRewritten(certificate);
-          accepted.push(bytes);
-        }),
-        runs,
-      );
-      expect(accepted.length).toBeGreaterThan(20);
-      for (const der of accepted.slice(0, 20))
-        expect(opensslReadsCertificate(der), der.toString('hex')).toBe(true);
-    },
-    timeout,
-  );
+  test('a certificate is refused with an X509Error, or can be written again as it was', () => {
+    const accepted: Buffer[] = [];
+    fc.assert(
+      fc.property(fc.constantFrom(...certificates), changes, (der, change) => {
+        const bytes = change(der);
+        const certificate = attempt(() => parseCertificate(bytes));
+        if (certificate === undefined) return;
+        expectCanonical(bytes);
+        if (certificate.extensions.size > 0)
+          expect(rewritten(certificate).toString('hex')).toBe(bytes.toString('hex'));
+        expectValuesRewritten(certificate);
+        accepted.push(bytes);
+      }),
+      runs,
+    );
+    expect(accepted.length).toBeGreaterThan(20);
+    for (const der of accepted.slice(0, 20))
+      expect(opensslReadsCertificate(der), der.toString('hex')).toBe(true);
+  });
 });
 
 test('a reader that let BER through would be seen: the canonical form differs', () => {

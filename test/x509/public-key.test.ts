@@ -178,6 +178,13 @@ describe('keys that are refused', () => {
     expect(refusalOf(() => parsePublicKey(Buffer.concat([p256Spki, NULL])))).toBe('DER_TRAILING_BYTES');
   });
 
+  test('a key that OpenSSL does not take after all, because its bytes were changed in between', () => {
+    const spki = Buffer.from(p256Spki);
+    const key = parsePublicKey(spki);
+    spki.fill(0xff, 30);
+    expect(refusalOf(() => key.keyObject())).toBe('KEY_UNUSABLE');
+  });
+
   test('any change of one byte: refused, or a key that OpenSSL reads as the same bytes', () => {
     const spkis = [p256Spki, newKey('Ed25519').publicKey.spki, newKey('RSA-2048').publicKey.spki];
     fc.assert(

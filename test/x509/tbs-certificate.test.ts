@@ -193,7 +193,7 @@ describe('any certificate that the writer can write is read alike', () => {
       }),
       { numRuns: 25 },
     );
-  }, 60_000);
+  });
 });
 
 test('encoders refuse what has no encoding', () => {
