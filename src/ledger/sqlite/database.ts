@@ -32,8 +32,8 @@ export function openDatabase(options: DatabaseOptions, steps: readonly string[] 
   const { path } = options;
   let db: DatabaseSync | undefined;
   try {
-    // Creates it for us alone (SQLite gives its log the same mode), or proves that it can be written.
-    closeSync(openSync(path, options.create ? 'a' : 'r+', 0o600));
+    if (options.create) createFile(path);
+    else statSync(path);
     db = new DatabaseSync(path, {
       timeout: lockWaitMs,
       enableForeignKeyConstraints: false,
@@ -53,6 +53,20 @@ export function openDatabase(options: DatabaseOptions, steps: readonly string[] 
   } catch (error) {
     if (db?.isOpen === true) db.close();
     throw storeFault(error, path);
+  }
+}
+
+/** An empty file for us alone (SQLite gives its log the same mode), unless there is one. */
+function createFile(path: string): void {
+  try {
+    // Exclusive, so that a file that is there is never opened: to close it again would drop every lock that this
+    // process has on it (fcntl(2), "record locks"), also that of an open ledger.
+    closeSync(openSync(path, 'ax', 0o600));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT') throw error;
+    throw new MangroveError('LEDGER_CANNOT_OPEN', `the directory of ledger ${path} does not exist`);
   }
 }
 

@@ -14,6 +14,8 @@ const codeOfResult: ReadonlyMap<number, ErrorCode> = new Map([
 const codeOfErrno: ReadonlyMap<string, ErrorCode> = new Map([
   ['ENOENT', 'LEDGER_FILE_MISSING'],
   ['EROFS', 'LEDGER_READ_ONLY'],
+  ['EACCES', 'LEDGER_READ_ONLY'],
+  ['EPERM', 'LEDGER_READ_ONLY'],
   ['ENOSPC', 'LEDGER_FULL'],
   ['EDQUOT', 'LEDGER_FULL'],
   ['EIO', 'LEDGER_IO'],

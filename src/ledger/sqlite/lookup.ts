@@ -57,11 +57,15 @@ export function openLookup(db: DatabaseSync, size: LookupSize): Lookup {
     key INTEGER NOT NULL, intent INTEGER NOT NULL, PRIMARY KEY (key, intent)
   ) WITHOUT ROWID, STRICT`);
   const insert = db.prepare('INSERT INTO temp.recent VALUES (?1, ?4), (?2, ?4), (?3, ?4)');
-  const sliceEnd = db.prepare('SELECT key FROM temp.recent WHERE intent <= ? ORDER BY key LIMIT 1 OFFSET ?');
-  const copy = db.prepare(
-    'INSERT OR IGNORE INTO main.lookup SELECT key, intent FROM temp.recent WHERE key <= ?1 AND intent <= ?2 ORDER BY key, intent',
+  const sliceEnd = db.prepare(
+    'SELECT key, intent FROM temp.recent WHERE intent <= ? ORDER BY key, intent LIMIT 1 OFFSET ?',
   );
-  const drop = db.prepare('DELETE FROM temp.recent WHERE key <= ?1 AND intent <= ?2');
+  // By both columns: one identity may have any number of entries, all of the same key.
+  const slice = '(key, intent) <= (?1, ?2) AND intent <= ?3';
+  const copy = db.prepare(
+    `INSERT OR IGNORE INTO main.lookup SELECT key, intent FROM temp.recent WHERE ${slice} ORDER BY key, intent`,
+  );
+  const drop = db.prepare(`DELETE FROM temp.recent WHERE ${slice}`);
   const newestIntent = db.prepare('SELECT max(id) AS id FROM intent');
   const advance = db.prepare('UPDATE state SET indexed_through = ?');
 
@@ -96,10 +100,10 @@ export function openLookup(db: DatabaseSync, size: LookupSize): Lookup {
     // From the table: a count kept here might be ahead of it, and what lies between would never be indexed.
     const through = (foldingThrough ??= Number(newestIntent.get()?.['id'] ?? 0));
     db.exec('BEGIN IMMEDIATE');
-    const end = sliceEnd.get(through, size.slice - 1)?.['key'];
-    const last = Number(end ?? aboveAllKeys);
-    copy.run(last, through);
-    drop.run(last, through);
+    const end = sliceEnd.get(through, size.slice - 1);
+    const last = [Number(end?.['key'] ?? aboveAllKeys), Number(end?.['intent'] ?? 0)] as const;
+    copy.run(...last, through);
+    drop.run(...last, through);
     if (end === undefined) advance.run(through);
     db.exec('COMMIT');
     if (end === undefined) {

@@ -1,0 +1,15 @@
+/** Keeps `count` calls of a task under way for about `ms`; the milliseconds that each took. */
+export async function inFlight(count: number, ms: number, task: () => Promise<void>): Promise<number[]> {
+  const latencies: number[] = [];
+  const end = performance.now() + ms;
+  async function caller(): Promise<void> {
+    for (let now = performance.now(); now < end; ) {
+      await task();
+      const done = performance.now();
+      latencies.push(done - now);
+      now = done;
+    }
+  }
+  await Promise.all(Array.from({ length: count }, caller));
+  return latencies;
+}

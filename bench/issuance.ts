@@ -1,0 +1,33 @@
+import type { Benchmark } from './benchmark.ts';
+import { issuanceWorkload, noLedger } from './issuance-workload.ts';
+import { cpuSeconds } from './measure.ts';
+import { issuanceFloor } from './openssl.ts';
+
+export const issuance: Benchmark = {
+  name: 'issuance',
+  unit: 'certificates per CPU second',
+  does: 'strict parse, proof of possession, decision, TBS, lint, sign; one at a time, no ledger',
+  against: 'OpenSSL alone: one P-256 verify and one sign',
+  target: 0.45,
+  quick: true,
+  pinned: true,
+  async open() {
+    const issue = await issuanceWorkload(noLedger);
+    return {
+      floor: issuanceFloor,
+      async round(ms) {
+        const latencies: number[] = [];
+        const cpu = cpuSeconds();
+        const end = performance.now() + ms;
+        for (let now = performance.now(); now < end; ) {
+          await issue();
+          const done = performance.now();
+          latencies.push(done - now);
+          now = done;
+        }
+        return { rate: latencies.length / (cpuSeconds() - cpu), latencies };
+      },
+      close: () => Promise.resolve(),
+    };
+  },
+};

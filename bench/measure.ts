@@ -1,0 +1,53 @@
+import type { Benchmark, Report } from './benchmark.ts';
+
+const rounds = 7;
+const roundMs = 1500;
+const warmUpMs = 2000;
+
+/** Rounds of work and floor take turns: a machine that slows down slows both. */
+export async function measure(benchmark: Benchmark): Promise<Report> {
+  const run = await benchmark.open();
+  const rates: number[] = [];
+  const floors: number[] = [];
+  const latencies: number[] = [];
+  try {
+    await run.round(warmUpMs);
+    for (let round = 0; round < rounds; round++) {
+      floors.push(await run.floor(roundMs));
+      const sample = await run.round(roundMs);
+      rates.push(sample.rate);
+      for (const latency of sample.latencies) latencies.push(latency);
+    }
+  } finally {
+    await run.close();
+  }
+  const [rate, floor] = [quantile(rates, 0.5) ?? 0, quantile(floors, 0.5) ?? 0];
+  return {
+    name: benchmark.name,
+    unit: benchmark.unit,
+    rate: rounded(rate),
+    floor: rounded(floor),
+    ratio: rounded(rate / floor),
+    p50: rounded(quantile(latencies, 0.5)),
+    p99: rounded(quantile(latencies, 0.99)),
+    rss: process.memoryUsage.rss(),
+    rounds,
+  };
+}
+
+function quantile(values: readonly number[], share: number): number | undefined {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+}
+
+/** Three significant digits: more is noise. */
+function rounded<T extends number | undefined>(value: T): T extends number ? number : number | null;
+function rounded(value: number | undefined): number | null {
+  return value === undefined ? null : Number(value.toPrecision(3));
+}
+
+/** Seconds of CPU that every thread of this process has used. */
+export function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
