@@ -1,36 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadAll } from 'js-yaml';
 import type { Kubectl } from '#sandbox/kubectl.ts';
+import { manifests } from '../../support/shared-objects.ts';
 
-/** The part of the shipped ClusterRole that this room needs; signer names are added by the test that uses others. */
-export const role = {
-  apiVersion: 'rbac.authorization.k8s.io/v1',
-  kind: 'ClusterRole',
+interface Role {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly rules: readonly { readonly resources: readonly string[] }[];
+}
+
+function shipped(file: string, kind: string, name: string): Role {
+  const objects = loadAll(readFileSync(join(manifests, 'base', file), 'utf8')) as Role[];
+  const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
+  if (found === undefined) throw new Error(`manifests/base/${file} has no ${kind} ${name}`);
+  return found;
+}
+
+const shippedRole = shipped('cluster-role.yaml', 'ClusterRole', 'mangrove');
+const isAboutSigners = ({ resources }: { readonly resources: readonly string[] }) =>
+  resources.includes('signers');
+
+/** What the shipped ClusterRole allows, in two parts, so that a test can leave `attest` out. */
+export const role: Role = {
+  ...shippedRole,
   metadata: { name: 'bundles-test' },
-  rules: [
-    {
-      apiGroups: ['certificates.k8s.io'],
-      resources: ['clustertrustbundles'],
-      verbs: ['get', 'list', 'watch', 'create', 'update'],
-    },
-    { apiGroups: ['mangrove.dev'], resources: ['trustbundles'], verbs: ['get', 'list', 'watch'] },
-    { apiGroups: ['mangrove.dev'], resources: ['trustbundles/status'], verbs: ['update'] },
-    { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
-  ],
+  rules: shippedRole.rules.filter((rule) => !isAboutSigners(rule)),
 };
-
-/** `attest` is apart, so that a test can take it away. */
-export const attestRole = {
-  apiVersion: 'rbac.authorization.k8s.io/v1',
-  kind: 'ClusterRole',
+export const attestRole: Role = {
+  ...shippedRole,
   metadata: { name: 'bundles-test-attest' },
-  rules: [
-    {
-      apiGroups: ['certificates.k8s.io'],
-      resources: ['signers'],
-      resourceNames: ['mangrove.dev/workload'],
-      verbs: ['attest'],
-    },
-  ],
+  rules: shippedRole.rules.filter(isAboutSigners),
 };
+const eventsRole = shipped('roles.yaml', 'Role', 'mangrove-events');
 
 export async function apply(kubectl: Kubectl, ...objects: readonly unknown[]): Promise<void> {
   for (const object of objects) {
@@ -52,6 +54,13 @@ export async function makeServiceAccount(
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'mangrove', namespace } },
     ...roles.map((name) => binding(name, account)),
+    eventsRole,
+    {
+      ...binding(eventsRole.metadata.name, account),
+      kind: 'RoleBinding',
+      metadata: { name: `${eventsRole.metadata.name}-${namespace}`, namespace: 'default' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: eventsRole.metadata.name },
+    },
   );
   return (await kubectl(['create', 'token', 'mangrove', '-n', namespace])).trim();
 }
