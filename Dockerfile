@@ -38,11 +38,11 @@ int main(int argc, char **argv) {
   return 127;
 }
 EOF
+# Node needs libatomic, which the base image does not have.
 RUN mkdir -p /image/usr/bin /image/usr/lib/mangrove /image/usr/share/doc/mangrove \
  && gcc -Os -static -s -Wall -Werror -o /image/usr/bin/mangrove entry.c \
  && cp node_modules/node-linux-*/bin/node /image/usr/bin/node \
  && cp -R dist/. /image/usr/lib/mangrove/ \
-# Node needs it, and the base image does not have it.
  && cp --parents /usr/lib/*-linux-gnu/libatomic.so.1* /image/ \
  && /image/usr/bin/node --version
 

@@ -1,4 +1,4 @@
-import { type ErrorRows, internal, misconfigured } from '#errors/row.ts';
+import { type ErrorRows, misconfigured } from '#errors/row.ts';
 
 export const opsErrors = {
   CONFIG_UNREADABLE: misconfigured(
@@ -21,5 +21,4 @@ export const opsErrors = {
     'HttpListen',
     'Choose another http.host or http.port: the address is taken, not of this machine, or not permitted.',
   ),
-  OPS_UNEXPECTED: internal('InternalError', 'This is a bug: report it with the log lines around it.'),
 } as const satisfies ErrorRows<string>;

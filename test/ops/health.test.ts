@@ -87,11 +87,11 @@ describe('/readyz', () => {
   });
 
   test('is 503 when the question fails, by the code and not by what the error says', async () => {
-    const error = new MangroveError('OPS_UNEXPECTED', 'swordfish');
+    const error = new MangroveError('CONFIG_INVALID', 'swordfish');
     const server = await start({ ready: () => Promise.reject(error) });
     const { status, body } = await get(`${server.url}/readyz`);
     expect(status).toBe(503);
-    expect(body).toContain('OPS_UNEXPECTED');
+    expect(body).toContain('CONFIG_INVALID');
     expect(body).not.toContain('swordfish');
   });
 
