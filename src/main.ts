@@ -16,23 +16,18 @@ import { webCrypto } from '#ca/keys/web-crypto.ts';
 import { createBacklog } from '#csr/signing-request/controller/backlog.ts';
 import { createLiveUids, liveResources } from '#csr/signing-request/controller/live-uids.ts';
 import { createSigningRequestReconciler } from '#csr/signing-request/controller/reconciler.ts';
-import { createKubeClient, type KubeClient } from '#kube/client.ts';
-import { type Reconcile, startController } from '#kube/controller.ts';
-import { loadCredentials } from '#kube/credentials.ts';
+import { createKubeClient } from '#kube/client.ts';
+import { pause } from '#kube/clock.ts';
 import { createEventRecorder } from '#kube/event.ts';
-import { type Followed, follow, requireSynced } from '#kube/follow.ts';
+import { requireSynced } from '#kube/follow.ts';
 import { startHeartbeat } from '#kube/heartbeat.ts';
-import { type LeaderElection, startLeaderElection } from '#kube/leader-election.ts';
 import type { AnyObject, PartialObjectMetadata } from '#kube/object.ts';
-import type { ListOptions } from '#kube/page.ts';
-import { certificateAuthorities, type Resource, secrets } from '#kube/resource.ts';
-import { WorkQueue } from '#kube/work-queue.ts';
-import type { Ledger } from '#ledger/ledger.ts';
-import { sqliteLedger } from '#ledger/sqlite-ledger.ts';
+import { certificateAuthorities, secrets } from '#kube/resource.ts';
 import type { Config } from '#ops/config-schema.ts';
 import { type HealthServer, startHealthServer } from '#ops/health.ts';
-import { createMetrics, type Metrics } from '#ops/metrics.ts';
+import { createMetrics } from '#ops/metrics.ts';
 import { checkReadiness } from '#ops/readiness.ts';
+import { type Base, credentialsOf, elect, observe, openLedger, queueOf, run } from '#parts.ts';
 
 /** The running product. */
 export interface Mangrove {
@@ -51,19 +46,8 @@ export interface MangroveOptions {
 
 /** Requests that one replica works on at the same time: enough to keep the API server busy, not enough to flood it. */
 const requestConcurrency = 32;
-
-/** What every part is made with. */
-interface Base {
-  readonly config: Config;
-  readonly client: KubeClient;
-  readonly ledger: Ledger;
-  readonly log: Logger;
-  readonly metrics: Metrics;
-  /** Aborted when the draining begins. */
-  readonly draining: AbortSignal;
-  /** Aborted after it: for the Lease that controllers write under, and the events that they record. */
-  readonly ending: AbortSignal;
-}
+/** How long an ending replica waits for its last events to be sent. */
+const eventFlushMs = 1_000;
 
 /** Wires the parts and starts them. Resolves when the health server answers; /readyz says when it can sign. */
 export async function startMangrove({ config, log, version, step }: MangroveOptions): Promise<Mangrove> {
@@ -251,7 +235,8 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     health.drain();
     draining.abort();
     await Promise.allSettled([...(await controllers), bundles.done, ...watched.map(({ done }) => done)]);
-    await events.flushed();
+    // Events that repeat are held back for a while; nobody waits for them to leave.
+    await Promise.race([events.flushed(), pause(eventFlushMs, ending.signal)]);
     ending.abort();
     await Promise.allSettled([election.done, heartbeat.done]);
     await ledger.close();
@@ -263,75 +248,6 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
   return { health, stop: () => (stopped ??= stop()) };
 }
 
-function credentialsOf({ kubeconfig, context }: Config): ReturnType<typeof loadCredentials> {
-  return loadCredentials(kubeconfig === undefined ? { inCluster: true } : { kubeconfig, context });
-}
-
-/** Without the proof that it can record: a replica whose volume is at fault starts, says so, and is not ready. */
-function openLedger(config: Config, log: Logger, metrics: Metrics): Ledger {
-  return sqliteLedger({
-    path: config.ledger.path,
-    log,
-    observer: metrics.ledger,
-  });
-}
-
-function observe<T>(
-  { client, log, metrics, draining }: Base,
-  resource: Resource,
-  transform: (raw: AnyObject & T) => T | undefined,
-  selection: ListOptions = {},
-): Followed<T> {
-  const observer = metrics.kube.reflector(resource.plural);
-  const followed = follow<T>({ ...selection, client, resource, transform, log, observer, signal: draining });
-  observer.lag(() => performance.now() - (followed.reflector.lastContact() ?? 0));
-  return followed;
-}
-
 function uidOf({ metadata }: AnyObject): string | undefined {
   return metadata.uid;
-}
-
-function queueOf({ metrics }: Base, name: string): WorkQueue {
-  return new WorkQueue({ observer: metrics.controllers.queue(name) });
-}
-
-function run(
-  base: Base,
-  name: string,
-  queue: WorkQueue,
-  concurrency: number,
-  reconcile: Reconcile<string>,
-): Promise<void> {
-  const { log, metrics, draining: signal, config } = base;
-  const drainMs = config.drainSeconds * 1000;
-  return startController({
-    name,
-    queue,
-    reconcile,
-    concurrency,
-    log,
-    observer: metrics.controllers,
-    signal,
-    drainMs,
-  }).done;
-}
-
-function elect({ client, config, log, metrics, ending }: Base, onElected: () => void): LeaderElection {
-  const { leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds } = config.leaderElection;
-  return startLeaderElection({
-    client,
-    namespace: config.namespace,
-    name: 'mangrove-leader',
-    identity: config.replica,
-    leaseDurationMs: leaseDurationSeconds * 1000,
-    renewDeadlineMs: renewDeadlineSeconds * 1000,
-    retryMs: retryPeriodSeconds * 1000,
-    log,
-    onChange(leading) {
-      metrics.kube.leading(leading);
-      if (leading) onElected();
-    },
-    signal: ending,
-  });
 }
