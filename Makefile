@@ -10,7 +10,7 @@ cache := $${XDG_CACHE_HOME:-$$HOME/.cache}/mangrove/controlplane
 
 ## setup: dependencies, dist/mangrove.mjs and the binaries of the control plane
 setup: dist/mangrove.mjs
-	@bin/mangrove sandbox install
+	@bin/mangrove sandbox install >/dev/null
 
 ## demo: a first certificate, from a request made by OpenSSL to its verification
 demo: setup
@@ -31,7 +31,7 @@ $(modules): package.json package-lock.json .npmrc
 dist/mangrove.mjs: $(modules) $(sources) package.json rolldown.config.ts
 	@echo 'build dist/mangrove.mjs'
 	@rm -rf dist
-	@npm run --silent build -- --log-level warn
+	@npm run --silent build >/dev/null
 	@touch $@
 
 ## clean: undo setup, but keep the control plane, which all clones on this machine share

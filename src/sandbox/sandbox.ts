@@ -90,7 +90,7 @@ type Stops = (() => Promise<void>)[];
 async function start(options: SandboxOptions, claim: Claim, stops: Stops): Promise<void> {
   const { binaries, directory, progress, signal } = options;
   const wanted = sandboxClusters(options.clusters, options.trustDomain);
-  const controlPlane = await progress.step(`start ${options.clusters} control planes`, () =>
+  const controlPlane = await progress.step(`start ${wanted.map(({ name }) => name).join(', ')}`, () =>
     startControlPlane({ binaries, directory, clusters: wanted, signal }),
   );
   stops.push(() => controlPlane.stop());
