@@ -1,0 +1,31 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const mangrove = join(import.meta.dirname, '../../bin/mangrove');
+
+test('the demo proves what it says and leaves nothing behind', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mangrove-demo-test-'));
+  try {
+    const { status, stdout, stderr } = spawnSync(mangrove, ['demo'], {
+      encoding: 'utf8',
+      env: { ...process.env, TMPDIR: folder },
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringContaining('SANDBOX_') });
+    expect(stdout.match(/✓/g)).toHaveLength(6);
+    expect(stdout).toContain('web.pem: OK');
+    expect(readdirSync(folder)).toEqual([]);
+    const { stdout: left } = spawnSync('pgrep', ['-f', folder], { encoding: 'utf8' });
+    expect(left).toBe('');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}, 180_000);
+
+test('an unknown chapter is a usage error', () => {
+  const { status, stderr } = spawnSync(mangrove, ['demo', 'nonsense'], { encoding: 'utf8' });
+  expect(status).toBe(2);
+  expect(stderr).toContain('first-certificate');
+});
