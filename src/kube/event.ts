@@ -60,6 +60,7 @@ interface Series {
   notBefore: number;
 }
 
+/** Of events.k8s.io/v1; core/v1 takes more, but kubectl and logs should not. */
 const maxMessageLength = 1_024;
 const tries = 3;
 

@@ -24,7 +24,7 @@ export interface LeaderElectionOptions {
   /** Between renewals, and between looks at another's Lease; default 2 s. */
   readonly retryMs?: number;
   readonly log: Logger;
-  /** Called when leadership begins and when it ends. Must not throw. */
+  /** Called when leadership begins and when it ends. */
   readonly onChange?: (leading: boolean) => void;
   /** Aborted once what a leader does has ended: the Lease is then given up, for the next one to take at once. */
   readonly signal: AbortSignal;
@@ -87,7 +87,11 @@ export function startLeaderElection(options: LeaderElectionOptions): LeaderElect
     if (leading === told) return;
     told = leading;
     log.info({ leading, holder }, leading ? 'leading' : 'no longer leading');
-    options.onChange?.(leading);
+    try {
+      options.onChange?.(leading);
+    } catch (error) {
+      log.error({ error: errorMessage(error) }, 'a listener failed on the change of leadership');
+    }
   }
 
   function lead(lease: Lease, renewed: Moment): void {

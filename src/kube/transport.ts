@@ -58,7 +58,12 @@ export function createTransport(credentials: Credentials): Transport {
   async function start(exchange: Exchange, kind: 'requests' | 'watches'): Promise<Started> {
     const presented = await credentials.present();
     exchange.signal?.throwIfAborted();
-    return begin(presented, poolsFor(presented)[kind], exchange);
+    try {
+      return begin(presented, poolsFor(presented)[kind], exchange);
+    } catch (error) {
+      // A key and a certificate that do not belong together, read in the middle of a rotation, are refused right here.
+      throw unanswered(exchange, error);
+    }
   }
 
   return {
@@ -148,13 +153,17 @@ function begin(presented: Presented, agent: Agent, exchange: Exchange): Started 
     explain(error) {
       if (ended !== undefined) return ended;
       if (error instanceof KubeError) return error;
-      return new KubeError('KUBE_UNAVAILABLE', `${what}: ${errorMessage(error)}`, { cause: error });
+      return unanswered(exchange, error);
     },
     settle() {
       clearTimeout(deadline);
       signal?.removeEventListener('abort', abort);
     },
   };
+}
+
+function unanswered({ method, path }: Exchange, cause: unknown): KubeError {
+  return new KubeError('KUBE_UNAVAILABLE', `${method} ${path}: ${errorMessage(cause)}`, { cause });
 }
 
 /** The whole body, at most `maxBytes`. */

@@ -1,10 +1,12 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { dump } from 'js-yaml';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Credentials, loadCredentials } from '#kube/credentials.ts';
 import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
-import { faultProxy } from './fault-proxy.ts';
+import { faultProxy, selfSigned } from './fault-proxy.ts';
 import {
   adminClient,
   clientOf,
@@ -12,6 +14,7 @@ import {
   ownNamespace,
   scratchDirectory,
   uniqueName,
+  until,
 } from './lab.ts';
 
 const serviceAccounts = {
@@ -193,6 +196,62 @@ describe('loadCredentials', () => {
     const refused = client.list(configMapsResource, { namespace });
     await expect(refused).rejects.toMatchObject({ code: 'KUBE_UNAVAILABLE' });
     expect(proxy.seen).toHaveLength(2);
+  });
+
+  test('what is under way when the authority changes is finished', async () => {
+    const admin = await adminClient();
+    const namespace = await ownNamespace(admin);
+    const proxy = await faultProxy();
+    const client = clientOf({ credentials: proxy.credentials });
+    const held: (() => void)[] = [];
+    proxy.setFault((_request, _response, forward) => held.push(forward));
+    const first = client.list(configMapsResource, { namespace });
+    await until(() => held.length === 1);
+    proxy.setFault(undefined);
+    proxy.renewCertificate();
+    await client.list(configMapsResource, { namespace });
+    held[0]?.();
+    await first;
+    expect(proxy.seen).toHaveLength(2);
+  });
+
+  test('a client certificate is shown, and the next one once its file was renewed', async () => {
+    const proxy = await faultProxy();
+    selfSigned(proxy.directory, 'client');
+    proxy.writeKubeconfig({
+      'client-certificate': 'client.crt',
+      'client-key': 'client.key',
+      token: plane.adminToken,
+    });
+    const client = clientOf({ credentials: proxy.credentials });
+    const ask = () => client.request({ method: 'GET', path: '/version' });
+    await ask();
+    await ask();
+    selfSigned(proxy.directory, 'renewed');
+    renameSync(join(proxy.directory, 'renewed.key'), join(proxy.directory, 'client.key'));
+    // Read in the middle of the rotation: the new key and the old certificate.
+    await expect(client.list(configMapsResource)).rejects.toMatchObject({ code: 'KUBE_UNAVAILABLE' });
+    renameSync(join(proxy.directory, 'renewed.crt'), join(proxy.directory, 'client.crt'));
+    await ask();
+    expect(proxy.clients).toEqual(['client', 'renewed']);
+  });
+
+  test('a proxy-url is tunnelled through', async () => {
+    const tunnels: (string | undefined)[] = [];
+    const tunnel = createServer().on('connect', ({ url }, socket) => {
+      tunnels.push(url);
+      const { hostname, port } = new URL(`tcp://${url}`);
+      const onward = connect(Number(port), hostname, () => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
+      onward.on('error', () => socket.destroy());
+      socket.on('error', () => onward.destroy());
+      onward.pipe(socket).pipe(onward);
+    });
+    await new Promise<void>((resolve) => tunnel.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void tunnel.close());
+    const { port } = tunnel.address() as AddressInfo;
+    const cluster = { 'proxy-url': `http://127.0.0.1:${port}` };
+    expect(await whoAmI(loadCredentials({ kubeconfig: kubeconfig({ cluster }) }))).toBe(adminName);
+    expect(tunnels).toEqual([new URL(plane.server).host]);
   });
 
   test('several files of $KUBECONFIG are one, and the context can be chosen', async () => {

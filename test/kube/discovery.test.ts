@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { discover } from '#kube/discovery.ts';
+import { controlPlane } from '../support/control-plane.ts';
 import { answer, type Fault, faultProxy, statusBody } from './fault-proxy.ts';
 import { adminClient, clientOf } from './lab.ts';
 
@@ -14,6 +15,10 @@ async function behind(fault: Fault) {
 }
 
 describe('discover', () => {
+  beforeAll(async () => {
+    await controlPlane();
+  });
+
   test('finds the first version that serves the resource', async () => {
     const client = await adminClient();
     expect(await discover(client, group, plural, versions)).toEqual({ state: 'served', version: 'v1' });

@@ -25,6 +25,8 @@ export interface FaultProxy {
   readonly seen: string[];
   /** ALPN protocol of each connection. */
   readonly protocols: (string | false | null)[];
+  /** Common name of the client certificate of each connection, undefined where none was shown. */
+  readonly clients: (string | string[] | undefined)[];
   /** From now on; undefined: everything is passed on. */
   setFault(fault: Fault | undefined): void;
   /** Resets every connection. */
@@ -45,11 +47,17 @@ export async function faultProxy(): Promise<FaultProxy> {
   const kubeconfig = join(directory, 'kubeconfig');
   const seen: string[] = [];
   const protocols: (string | false | null)[] = [];
+  const clients: (string | string[] | undefined)[] = [];
   const sockets = new Set<Socket>();
   let fault: Fault | undefined;
 
   const server = createServer(
-    { ...selfSigned(directory), ALPNProtocols: ['h2', 'http/1.1'] },
+    {
+      ...selfSigned(directory),
+      ALPNProtocols: ['h2', 'http/1.1'],
+      requestCert: true,
+      rejectUnauthorized: false,
+    },
     (request, response) => {
       seen.push(`${request.method} ${request.url}`);
       const forward = (): void => passOn(upstream, request, response);
@@ -59,6 +67,7 @@ export async function faultProxy(): Promise<FaultProxy> {
   );
   server.on('secureConnection', (socket: TLSSocket) => {
     protocols.push(socket.alpnProtocol);
+    clients.push(socket.getPeerCertificate().subject?.CN);
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => undefined);
@@ -96,6 +105,7 @@ export async function faultProxy(): Promise<FaultProxy> {
     directory,
     seen,
     protocols,
+    clients,
     setFault(next) {
       fault = next;
     },
@@ -174,11 +184,11 @@ function upstreamRequest(
   return httpsRequest(options, onAnswer);
 }
 
-/** A self-signed pair for 127.0.0.1, also left as tls.key and tls.crt in the directory. */
-export function selfSigned(directory: string): { key: string; cert: string } {
-  const key = join(directory, 'tls.key');
-  const cert = join(directory, 'tls.crt');
-  const subject = ['-subj', '/CN=fault-proxy', '-addext', 'subjectAltName=IP:127.0.0.1'];
+/** A self-signed pair for 127.0.0.1, also left as <name>.key and <name>.crt in the directory. */
+export function selfSigned(directory: string, name = 'tls'): { key: string; cert: string } {
+  const key = join(directory, `${name}.key`);
+  const cert = join(directory, `${name}.crt`);
+  const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'];
   const options = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
   execFileSync('openssl', ['req', '-x509', ...options, '-keyout', key, '-out', cert, ...subject], {
     stdio: 'ignore',

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { KubeClient } from '#kube/client.ts';
 import { type Annotations, type HeartbeatOptions, startHeartbeat } from '#kube/heartbeat.ts';
 import type { Lease } from '#kube/object.ts';
@@ -39,6 +39,10 @@ async function setUp() {
 }
 
 describe('startHeartbeat', () => {
+  beforeAll(async () => {
+    await controlPlane();
+  });
+
   test('makes the Lease, finds it by its labels, and renews it with what the replica reports', async () => {
     const { admin, namespace, start } = await setUp();
     let signed = 0;

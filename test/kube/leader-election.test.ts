@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, systemClock } from '#kube/clock.ts';
 import {
@@ -63,6 +63,10 @@ async function untilSafely(candidates: readonly Candidate[], holds: () => boolea
 }
 
 describe('startLeaderElection', () => {
+  beforeAll(async () => {
+    await controlPlane();
+  });
+
   test('of several that start at once one leads, and the Lease says so in times that the API server takes', async () => {
     const { admin, namespace, read } = await setUp();
     const all = ['a', 'b', 'c', 'd', 'e'].map((identity) => candidate(admin, namespace, identity));

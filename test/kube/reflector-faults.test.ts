@@ -89,9 +89,12 @@ describe('startReflector when the server or the way to it fails', () => {
       await until(() => cache.size === n);
       proxy.cut();
     }
-    await until(() => failures.length === 4);
+    await until(() => proxy.seen.filter(isWatch).length === 5);
     expect(new Set(failures)).toEqual(new Set(['KUBE_UNAVAILABLE']));
     expect(lists).toEqual([0]);
+    const from = proxy.seen.filter(isWatch).map((line) => Number(/resourceVersion=(\d+)/.exec(line)?.[1]));
+    expect(from).toEqual(from.toSorted((a, b) => a - b));
+    expect(new Set(from).size).toBe(5);
     stop.abort();
     await reflector.done;
   });

@@ -28,7 +28,7 @@ export interface Started {
 
 /** `data.text` of a ConfigMap; `poison` cannot be decoded and `private` is kept out. */
 function decode({ data }: ConfigMap): string | undefined {
-  if (data?.['text'] === 'poison') throw new Error('poison');
+  if (data?.['text']?.startsWith('poison') === true) throw new Error('poison');
   return data?.['text'] === 'private' ? undefined : (data?.['text'] ?? '');
 }
 

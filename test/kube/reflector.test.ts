@@ -1,8 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { Cache } from '#kube/cache.ts';
 import type { ConfigMap } from '#kube/object.ts';
 import { startReflector } from '#kube/reflector.ts';
 import type { Resource } from '#kube/resource.ts';
+import { controlPlane } from '../support/control-plane.ts';
 import {
   adminClient,
   configMap,
@@ -14,6 +15,10 @@ import {
 import { isWatch, setUp, start } from './reflector-lab.ts';
 
 describe('startReflector', () => {
+  beforeAll(async () => {
+    await controlPlane();
+  });
+
   test('lists, then follows what appears, changes and disappears', async () => {
     const { admin, namespace, put, change, run } = await setUp();
     await put('a', 'one');
@@ -86,13 +91,14 @@ describe('startReflector', () => {
     await reflector.synced;
     expect(cache.list()).toEqual(['1']);
     await change('good', 'poison');
+    await change('good', 'poison again');
     await put('next', '2');
     await until(() => cache.get(namespace, 'next') === '2');
     // Its last good value stays.
     expect(cache.get(namespace, 'good')).toBe('1');
     await change('bad', 'mended');
     await until(() => cache.get(namespace, 'bad') === 'mended');
-    expect(rejected).toEqual([`${namespace}/bad`, `${namespace}/good`]);
+    expect(rejected).toEqual(['bad', 'good', 'good'].map((name) => `${namespace}/${name}`));
     expect(lines.filter(({ error }) => error === 'poison')).toHaveLength(2);
     stop.abort();
     await reflector.done;
