@@ -85,8 +85,10 @@ export const configSchema = z.strictObject({
       host: z
         .string()
         .min(1)
-        .default('0.0.0.0')
-        .describe('Address that /livez, /readyz and /metrics listen on.'),
+        .optional()
+        .describe(
+          'Address that /livez, /readyz and /metrics listen on. Without it, every address, IPv4 and IPv6.',
+        ),
       port: z.int().min(0).max(65535).default(8080).describe('TCP port of the same; 0 takes a free one.'),
     })
     .prefault({}),

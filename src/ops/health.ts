@@ -17,7 +17,8 @@ export interface Readiness {
 }
 
 export interface HealthServerOptions {
-  readonly host: string;
+  /** Every address when absent: IPv6 where the machine has it, with IPv4 on it. */
+  readonly host?: string | undefined;
   /** 0 takes a free one. */
   readonly port: number;
   /** May be slow or throw: neither takes liveness along. */
@@ -29,7 +30,6 @@ export interface HealthServerOptions {
 }
 
 export interface HealthServer {
-  readonly host: string;
   readonly port: number;
   /** From now on /readyz says no, so that no new work is sent here, while everything else goes on. */
   drain(): void;
@@ -64,8 +64,6 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   const { log, host } = options;
   let draining = false;
   const server = createServer(limits, (request, response) => {
-    // A body is never wanted; without this one that never ends would hold the connection.
-    request.resume();
     route(request, options, () => draining)
       .catch((error: unknown) => failed(log, error))
       .then((answer) => send(request, response, answer))
@@ -85,7 +83,6 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   });
   await listen(server, host, options.port);
   return {
-    host,
     port: portOf(server),
     drain: () => {
       draining = true;
@@ -167,15 +164,19 @@ async function send(
   await finished.promise;
 }
 
-async function listen(server: Server, host: string, port: number): Promise<void> {
+async function listen(server: Server, host: string | undefined, port: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject).listen(port, host, resolve);
   try {
     await promise;
   } catch (cause) {
-    throw new MangroveError('HTTP_LISTEN', `cannot listen on ${host}:${port}: ${errorMessage(cause)}`, {
-      cause,
-    });
+    throw new MangroveError(
+      'HTTP_LISTEN',
+      `cannot listen on ${host ?? 'any address'}, port ${port}: ${errorMessage(cause)}`,
+      {
+        cause,
+      },
+    );
   } finally {
     server.off('error', reject);
   }
@@ -190,7 +191,6 @@ function portOf(server: Server): number {
 async function close(server: Server): Promise<void> {
   const closed = Promise.withResolvers<void>();
   server.close(() => closed.resolve());
-  server.closeIdleConnections();
   const cut = setTimeout(() => server.closeAllConnections(), closeMs);
   await closed.promise;
   clearTimeout(cut);

@@ -24,7 +24,7 @@ describe('a configuration', () => {
       replica: 'mangrove-0',
       namespace: 'mangrove-system',
       ledger: { path: '/var/lib/mangrove/ledger.db' },
-      http: { host: '0.0.0.0', port: 8080 },
+      http: { port: 8080 },
       leaderElection: { leaseDurationSeconds: 15, renewDeadlineSeconds: 10, retryPeriodSeconds: 2 },
       log: { level: 'info' },
       keys: { provider: 'peculiar' },

@@ -163,6 +163,13 @@ describe('a client that is wrong', () => {
     expect((await get(`${server.url}/livez`)).status).toBe(200);
   });
 
+  test('a body that never comes is not waited for', async () => {
+    const server = await start();
+    const socket = await socketTo(server);
+    socket.write('GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\nx');
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 .*\r\n\r\nok\n$/s);
+  });
+
   test('a half header is cut, and others are served meanwhile', { timeout: 30_000 }, async () => {
     const server = await start();
     const slow = await socketTo(server);
@@ -187,7 +194,12 @@ test('an address in use is said by name', async () => {
   const server = await start();
   const error = await start({ port: server.port }).catch((caught: unknown) => caught);
   expect(errorCode(error)).toBe('HTTP_LISTEN');
-  expect(errorMessage(error)).toContain(`127.0.0.1:${server.port}`);
+  expect(errorMessage(error)).toContain(`cannot listen on 127.0.0.1, port ${server.port}: `);
+});
+
+test('without an address it listens on every one', async () => {
+  const server = await start({ host: undefined });
+  expect((await get(`http://127.0.0.1:${server.port}/livez`)).status).toBe(200);
 });
 
 test('closing cuts an open connection and frees the port', async () => {
