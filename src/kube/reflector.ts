@@ -100,6 +100,8 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
   let everListed = false;
   let contact: number | undefined;
   let failures = 0;
+  /** A list was already made in answer to a 410, and nothing went well since. */
+  let relisted = false;
   /** Where to go on watching; undefined: list first. */
   let version: string | undefined;
   let listedAt = 0;
@@ -170,8 +172,13 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
     resolveSynced();
   }
 
-  function onEvent({ type, object }: WatchEvent): void {
+  function progress(): void {
     failures = 0;
+    relisted = false;
+  }
+
+  function onEvent({ type, object }: WatchEvent): void {
+    progress();
     observer.event?.(type);
     if (type === 'DELETED') drop(keyOf(object));
     else if (type !== 'BOOKMARK') take(object);
@@ -179,8 +186,9 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
   }
 
   async function watchFrom(resourceVersion: string): Promise<void> {
-    const began = clock.monotonic();
+    let opened: number | undefined;
     let events = 0;
+    const lasted = (): number => (opened === undefined ? 0 : clock.monotonic() - opened);
     await watch(client, resource, {
       ...selection,
       resourceVersion,
@@ -190,16 +198,18 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
       onContact: () => {
         enter('watching');
         contact = clock.monotonic();
+        opened ??= contact;
       },
       onEvent: (event) => {
         events++;
         onEvent(event);
       },
+    }).finally(() => {
+      if (lasted() >= shortestWatchMs) progress();
     });
-    if (events === 0 && clock.monotonic() - began < shortestWatchMs) {
+    if (events === 0 && lasted() < shortestWatchMs) {
       throw new KubeError('KUBE_UNAVAILABLE', `watch of ${resource.plural}: ended at once, without an event`);
     }
-    failures = 0;
   }
 
   async function recover(error: unknown): Promise<void> {
@@ -214,8 +224,11 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
       await pause(jittered(timing.goneMs, random), signal);
       return;
     }
-    // The first 410 is everyday life (compaction, a restarted server): list at once.
-    if (code === 'KUBE_GONE' && failures === 1) return;
+    // Everyday life after a compaction, or an outage with many failures before it: list at once, but not in a tight loop.
+    if (code === 'KUBE_GONE' && !relisted) {
+      relisted = true;
+      return;
+    }
     enter('failing');
     const asked = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
     const delayMs = Math.max(backoffDelay(failures, timing.backoff, random), asked);

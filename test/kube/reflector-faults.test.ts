@@ -57,6 +57,37 @@ describe('startReflector when the server or the way to it fails', () => {
     await reflector.done;
   });
 
+  test('a version that aged during an outage is left at once, however many failures came before', async () => {
+    let outage = 5;
+    let aged = false;
+    const { run } = await setUp((request, response, forward) => {
+      if (!isWatch(request.url) || aged) forward();
+      else if (outage-- > 0) answer(response, 503, 'no healthy upstream');
+      else {
+        aged = true;
+        answer(response, 200, `${JSON.stringify({ type: 'ERROR', object: statusBody(410, 'Expired') })}\n`);
+      }
+    });
+    const { reflector, states, failures, stop } = run();
+    await until(() => states.filter((state) => state === 'watching').length === 2);
+    expect(states).toEqual(['listing', 'failing', 'watching', 'listing', 'watching']);
+    expect(failures.at(-1)).toBe('KUBE_GONE');
+    stop.abort();
+    await reflector.done;
+  });
+
+  test('a server whose every version is too old is not asked in a tight loop', async () => {
+    const { run } = await setUp((request, response, forward) => {
+      if (!isWatch(request.url)) forward();
+      else answer(response, 410, statusBody(410, 'Expired'));
+    });
+    const { reflector, states, failures, stop } = run();
+    await until(() => failures.length === 3);
+    expect(states.filter((state) => state === 'failing').length).toBeGreaterThan(0);
+    stop.abort();
+    await reflector.done;
+  });
+
   test('a half-open stream is given up for its silence, and nothing is lost', async () => {
     let watches = 0;
     const { put, run } = await setUp(
