@@ -21,26 +21,27 @@ describe('two TrustBundles that claim one target', () => {
     const [older, younger] = [await makeRoot(), await makeRoot()];
     publisher.setAuthority('older', known(domain, older));
     publisher.setAuthority('younger', known(domain, younger));
-    const name = 'h-00000000000000c1';
-    await apply(scene.kubectl, trustBundle(domain, ['older']));
+    // The older one's name sorts last, so that age alone can make it win.
+    const first = 'h-00000000000000c1';
+    await apply(scene.kubectl, { ...trustBundle(domain, ['older']), metadata: { name: first } });
     await scene.untilPublished(domain, older);
     await eventually(async () => {
-      const created = (await scene.bundleOf(domain)).metadata.creationTimestamp ?? '';
-      return Date.now() > Date.parse(created) + 1_000;
+      const created = (await scene.bundleOf(first)).metadata.creationTimestamp ?? '';
+      return Date.now() > Date.parse(created) + 1_500;
     });
-    await apply(scene.kubectl, { ...trustBundle(domain, ['younger']), metadata: { name } });
-    const loser = await scene.untilCondition(name, 'Published', {
+    await apply(scene.kubectl, trustBundle(domain, ['younger']));
+    const loser = await scene.untilCondition(domain, 'Published', {
       status: 'False',
       reason: 'TargetConflicted',
     });
     expect(conditionOf(loser, 'Conflicted')).toMatchObject({ status: 'True' });
-    const winner = await scene.untilCondition(domain, 'Conflicted', { status: 'True' });
-    expect(conditionOf(winner, 'Conflicted')?.message).toContain(name);
+    const winner = await scene.untilCondition(first, 'Conflicted', { status: 'True' });
+    expect(conditionOf(winner, 'Conflicted')?.message).toContain(domain);
     expect(conditionOf(winner, 'Ready')).toMatchObject({ status: 'True' });
     await scene.untilPublished(domain, older);
-    await scene.kubectl(['delete', 'trustbundle', domain]);
+    await scene.kubectl(['delete', 'trustbundle', first]);
     await scene.untilPublished(domain, younger);
-    await scene.untilCondition(name, 'Conflicted', { status: 'False' });
+    await scene.untilCondition(domain, 'Conflicted', { status: 'False' });
   });
 
   it('of different trust domains never take each other’s object over', async () => {

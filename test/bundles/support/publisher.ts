@@ -81,13 +81,13 @@ export function startPublisher(
   return publisher;
 }
 
-/** Waits until `look` neither throws nor gives undefined; what it last threw when it never does. */
-export async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+/** Waits until `look` neither throws nor gives undefined or false; throws what it last threw when it never does. */
+export async function eventually<T>(look: () => Promise<T | undefined | false>): Promise<T> {
   const deadline = Date.now() + 45_000;
   for (;;) {
     try {
       const seen = await look();
-      if (seen !== undefined) return seen;
+      if (seen !== undefined && seen !== false) return seen;
       throw new Error('not seen yet');
     } catch (error) {
       if (Date.now() > deadline) throw error;
