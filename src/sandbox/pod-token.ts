@@ -10,12 +10,13 @@ export interface PodTokenOptions {
   readonly pod: { readonly name: string; readonly uid: string };
   /** File that holds the token; replaced as a whole. */
   readonly path: string;
+  /** At least 600, the API server's own limit; an hour unless given. */
   readonly lifetimeSeconds?: number;
 }
 
 /** Asks for a token that is bound to the pod, and writes it where the pod's process reads it. */
 export async function writePodToken(options: PodTokenOptions): Promise<void> {
-  const { kubectl, namespace, serviceAccount, pod, path, lifetimeSeconds = 3600 } = options;
+  const { kubectl, namespace, serviceAccount, pod, path } = options;
   const token = await kubectl([
     `--namespace=${namespace}`,
     'create',
@@ -24,32 +25,37 @@ export async function writePodToken(options: PodTokenOptions): Promise<void> {
     '--bound-object-kind=Pod',
     `--bound-object-name=${pod.name}`,
     `--bound-object-uid=${pod.uid}`,
-    `--duration=${lifetimeSeconds}s`,
+    `--duration=${lifetimeOf(options)}s`,
   ]);
   const draft = `${path}.new`;
   writeFileSync(draft, token.trim(), { mode: 0o600 });
   renameSync(draft, path);
 }
 
-const checkMs = 20_000;
+export interface RenewalOptions {
+  /** Milliseconds of the wall clock, which goes on while a laptop sleeps. */
+  readonly now: () => number;
+  /** How often to look at the clock; a renewal that failed is tried again then. */
+  readonly checkMs: number;
+  readonly onFailure: (error: unknown) => void;
+}
 
-/**
- * Renews the token at half of its life, as the kubelet does at four fifths, until stopped. Due times are of the wall
- * clock, which goes on while a laptop sleeps; a renewal that fails is tried again at the next check.
- */
-export function keepPodToken(
-  options: PodTokenOptions,
-  onFailure: (error: unknown) => void,
-): { stop(): void } {
-  const renewAfterMs = ((options.lifetimeSeconds ?? 3600) * 1000) / 2;
-  let written = Date.now();
+/** Renews the token at half of its life, until stopped. */
+export function keepPodToken(options: PodTokenOptions, renewal: RenewalOptions): { stop(): void } {
+  const { now, checkMs, onFailure } = renewal;
+  const renewAfterMs = (lifetimeOf(options) * 1000) / 2;
+  let written = now();
   let renewing = false;
   const timer = setInterval(() => {
-    if (renewing || Date.now() - written < renewAfterMs) return;
+    if (renewing || now() - written < renewAfterMs) return;
     renewing = true;
     writePodToken(options)
-      .then(() => (written = Date.now()), onFailure)
+      .then(() => (written = now()), onFailure)
       .finally(() => (renewing = false));
   }, checkMs);
   return { stop: () => clearInterval(timer) };
+}
+
+function lifetimeOf({ lifetimeSeconds = 3600 }: PodTokenOptions): number {
+  return lifetimeSeconds;
 }

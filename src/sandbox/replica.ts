@@ -13,6 +13,7 @@ import { freePorts } from '#sandbox/port.ts';
 import { retryOnPortCollision, untilReady } from '#sandbox/readiness.ts';
 
 const restartMs = 1_000;
+const tokenCheckMs = 20_000;
 
 /** A controller that runs as one replica of the installation, with the rights of its service account and no more. */
 export interface Replica {
@@ -51,7 +52,11 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const ending = new AbortController();
   const signal = AbortSignal.any([ending.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   let child = await launch({ ...options, signal });
-  const keeper = keepPodToken(token, (error) => onTrouble(`token of ${pod.name}: ${errorMessage(error)}`));
+  const keeper = keepPodToken(token, {
+    now: Date.now,
+    checkMs: tokenCheckMs,
+    onFailure: (error) => onTrouble(`token of ${pod.name}: ${errorMessage(error)}`),
+  });
 
   /** What the kubelet does with `restartPolicy: Always`. */
   const keepRunning = async (): Promise<void> => {
