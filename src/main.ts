@@ -88,7 +88,17 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     observed: authoritySecrets.cache,
     onRead: (name) => bundles.authorityChanged(name),
   });
-  const events = createEventRecorder({ client, instance: config.replica, log, signal: ending.signal });
+  const events = createEventRecorder({
+    client,
+    instance: config.replica,
+    log,
+    observer: metrics.kube.events,
+    signal: ending.signal,
+  });
+  metrics.kube.clockSkew(() => {
+    const serverTime = client.serverTime();
+    return serverTime === undefined ? undefined : Date.now() / 1000 - serverTime;
+  });
   const serialByte = replicaByte(config.replica);
   const common = {
     client,
@@ -135,6 +145,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     labels: { 'app.kubernetes.io/managed-by': 'mangrove', 'mangrove.dev/heartbeat': 'replica' },
     annotations: (current) => replicaReport(current, signers, ledger),
     log,
+    observer: metrics.kube.heartbeat,
     signal: ending.signal,
   });
   const election = elect(base, () => {
@@ -187,6 +198,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
   const ready = Promise.all([authorities.reflector.synced, authoritySecrets.reflector.synced]);
   const advance = createAuthorityReconciler({
     ...common,
+    observer: metrics.authorities,
     isLeader: () => election.isLeader(),
     publisher: {
       ensureTrustBundle: ({ owner, spec }) => ensureAuthorityBundle(client, { ...spec, name: owner.name }),

@@ -22,6 +22,14 @@ export interface Publisher {
   checkPublished(trustDomain: string, anchorSha256: string): Promise<Publication>;
 }
 
+/** Told what stands, for metrics. */
+export interface AuthorityObserver {
+  /** A generation, with the second at which its root expires. */
+  root(certificateAuthority: string, generation: number, notAfter: number): void;
+  /** The CertificateAuthority is gone. */
+  forget(certificateAuthority: string): void;
+}
+
 export interface AuthorityReconcilerOptions {
   readonly client: KubeClient;
   readonly store: AuthorityStore;
@@ -33,6 +41,7 @@ export interface AuthorityReconcilerOptions {
   /** Only the holder of the leader Lease writes; that two hold it for a moment is harmless. */
   readonly isLeader: () => boolean;
   readonly events: EventRecorder;
+  readonly observer: AuthorityObserver;
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -52,10 +61,14 @@ export function createAuthorityReconciler(
 
   async function reconcile(name: string): Promise<{ readonly requeueAfterMs: number } | undefined> {
     const raw = authorities.get(undefined, name);
+    if (raw === undefined) options.observer.forget(name);
     if (raw === undefined || !options.isLeader()) return undefined;
     try {
       const admitted = admitAuthority(raw, authorities.list());
       const progress = await bringForward(raw, admitted);
+      for (const { generation, certificate } of progress.authorities) {
+        options.observer.root(name, generation, certificate.notAfter);
+      }
       await report(raw, describeProgress(raw, progress));
       return { requeueAfterMs: progress.waitingFor === undefined ? resyncMs : gatePollMs };
     } catch (error) {

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { checkReadiness } from '#ops/readiness.ts';
+
+test('every check that holds makes it ready', async () => {
+  const checks = [['a', () => undefined] as const, ['b', async () => undefined] as const];
+  expect(await checkReadiness(checks)).toEqual({
+    ready: true,
+    checks: [
+      { name: 'a', ok: true, message: 'ok' },
+      { name: 'b', ok: true, message: 'ok' },
+    ],
+  });
+});
+
+test('one that fails, at once or later, is named with its reason and hides no other', async () => {
+  const fails = (): never => {
+    throw new Error('no disk');
+  };
+  const checks = [
+    ['ledger', fails] as const,
+    ['later', () => Promise.reject(new Error('no server'))] as const,
+    ['fine', () => undefined] as const,
+  ];
+  expect(await checkReadiness(checks)).toEqual({
+    ready: false,
+    checks: [
+      { name: 'ledger', ok: false, message: 'no disk' },
+      { name: 'later', ok: false, message: 'no server' },
+      { name: 'fine', ok: true, message: 'ok' },
+    ],
+  });
+});
