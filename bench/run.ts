@@ -52,6 +52,11 @@ async function main(): Promise<number> {
 
 class UsageError extends Error {}
 
+/** What parseArgs throws for an option that there is not. */
+function isParseError(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+}
+
 function named(name: string): Benchmark {
   const benchmark = benchmarks.find((candidate) => candidate.name === name);
   if (benchmark !== undefined) return benchmark;
@@ -100,7 +105,7 @@ function lastCore(): string | undefined {
 try {
   process.exitCode = await main();
 } catch (error) {
-  const wrongUse = error instanceof UsageError || error instanceof TypeError;
+  const wrongUse = error instanceof UsageError || isParseError(error);
   console.error(wrongUse ? `${error.message}\n\n${usage}` : error);
   process.exitCode = wrongUse ? 2 : 1;
 }

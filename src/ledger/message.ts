@@ -32,6 +32,8 @@ export interface StoreReply {
   readonly refusals: readonly (Fault & { readonly index: number })[];
   /** In the order of the reads. */
   readonly answers: readonly Answer[];
+  /** The store was open at some time: a thread that comes after this one must find the file. */
+  readonly opened: boolean;
   readonly seconds: number;
 }
 

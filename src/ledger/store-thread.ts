@@ -20,7 +20,6 @@ export interface StoreThreadOptions {
 export function createStoreThread(options: StoreThreadOptions): StoreThread {
   let worker: Worker | undefined;
   let pending: PromiseWithResolvers<StoreReply> | undefined;
-  /** Once a store was open, a missing file is a loss and no first start. */
   let create = true;
 
   function start(): Worker {
@@ -33,7 +32,7 @@ export function createStoreThread(options: StoreThreadOptions): StoreThread {
     let cause: unknown = 'no error was reported';
     started.on('message', (message: StoreMessage) => {
       if ('upkeepFault' in message) return options.upkeepFault(message.upkeepFault);
-      if (message.fault === undefined) create = false;
+      if (message.opened) create = false;
       const waiting = pending;
       pending = undefined;
       waiting?.resolve(message);

@@ -50,7 +50,7 @@ function answer({ batch, reads }: StoreRequest): StoreReply {
   }
   const seconds = (performance.now() - started) / 1000;
   const answers = reads.map((read): Answer => attempt(() => keeper.use((store) => readFrom(store, read))));
-  return { fault, refusals, answers, seconds };
+  return { fault, refusals, answers, opened: keeper.wasOpen(), seconds };
 }
 
 function readFrom(store: Store, read: Read): ReadValue {

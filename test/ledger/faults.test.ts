@@ -188,11 +188,16 @@ describe('a damaged file', () => {
 });
 
 describe('the thread that owns the store', () => {
-  it('dies: everything under way is rejected, and the next request finds a new thread and all records', async () => {
+  function watchedWorkers(): Worker[] {
     const workers: Worker[] = [];
     const note = (worker: Worker) => void workers.push(worker);
     process.on('worker', note);
     onTestFinished(() => void process.off('worker', note));
+    return workers;
+  }
+
+  it('dies: everything under way is rejected, and the next request finds a new thread and all records', async () => {
+    const workers = watchedWorkers();
     const ledger = await open(await place.path());
     const before = newIntent();
     await ledger.recordIntent(before);
@@ -212,14 +217,32 @@ describe('the thread that owns the store', () => {
     expect([2, 2002]).toContain(unresolved.length);
   });
 
+  it('dies, and the file is gone when the next one starts: that is a loss and no first start', async () => {
+    const workers = watchedWorkers();
+    const path = await place.path();
+    const ledger = await open(path);
+    await workers[0]?.terminate();
+    rmSync(path);
+    expect(await codeOf(ledger.recordIntent(newIntent()))).toBe('LEDGER_FILE_MISSING');
+    expect(workers.length).toBe(2);
+  });
+
+  it('begins a ledger at last when the first requests were reads that found no directory', async () => {
+    const workers = watchedWorkers();
+    const directory = join(await place.directory(), 'later');
+    const ledger = place.keep(sqliteLedger({ path: join(directory, 'ledger.db') }));
+    expect(await codeOf(ledger.findBySerial(Buffer.of(1)))).toBe('LEDGER_CANNOT_OPEN');
+    await workers[0]?.terminate();
+    mkdirSync(directory);
+    await ledger.recordIntent(newIntent());
+  });
+
   it('does not come back in time: requests fail instead of waiting, and work again when it does', async () => {
-    const ledger = await open(await place.path(), { timeoutMs: 1000 });
     const slow = place.keep(sqliteLedger({ path: await place.path(), timeoutMs: 1 }));
     // To start a thread takes longer than a millisecond on any machine.
     expect(await codeOf(slow.recordIntent(newIntent()))).toBe('LEDGER_TIMEOUT');
     expect(await codeOf(slow.recordIntent(newIntent()))).toBe('LEDGER_TIMEOUT');
     await recovered(slow);
-    await ledger.check();
   });
 });
 

@@ -18,6 +18,8 @@ export interface StoreKeeper {
   readonly use: <T>(task: (store: Store) => T) => T;
   /** As Store.tidy, for a store that is open. @throws MangroveError LEDGER_* */
   readonly tidy: () => boolean;
+  /** True once the store was open: from then on a missing file is a loss and no first start. */
+  readonly wasOpen: () => boolean;
   readonly close: () => void;
 }
 
@@ -33,7 +35,6 @@ export function createStoreKeeper(options: StoreKeeperOptions): StoreKeeper {
     if (fault !== undefined && options.now() - fault.at < retryAfterMs) throw fault.error;
     const { path, maxBytes } = options;
     const verify = fault?.error.code === 'LEDGER_DAMAGED';
-    // A file that vanishes from under a running process was taken, and is not replaced by an empty one.
     const opened = openStore(openDatabase({ path, maxBytes, create: !wasOpen, verify }));
     wasOpen = true;
     fault = undefined;
@@ -65,6 +66,7 @@ export function createStoreKeeper(options: StoreKeeperOptions): StoreKeeper {
   return {
     use: (task) => guarded(() => task((store ??= open()))),
     tidy: () => guarded(() => store?.tidy() ?? false),
+    wasOpen: () => wasOpen,
     close: release,
   };
 }
