@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { startBundleController } from '#bundles/controller.ts';
 import { ensureAuthorityBundle } from '#bundles/controller/authority-bundle.ts';
-import { describeEvidence } from '#bundles/controller/evidence.ts';
-import { trustedRoots } from '#ca/authority/controller/anchors.ts';
+import { describeEvidence } from '#bundles/controller/verify.ts';
+import { readRoots, trustedRoots } from '#ca/authority/controller/anchors.ts';
 import { createAuthorityReconciler } from '#ca/authority/controller/controller.ts';
 import { createSecretStore } from '#ca/authority/controller/secret-store.ts';
 import type { CertificateAuthority } from '#ca/authority/resource.ts';
@@ -127,6 +127,8 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     onSize: (size) => frontDoor.pending(size),
     signal: draining.signal,
   });
+  // A conflict can be seen only with every CertificateAuthority at hand.
+  const listed = Promise.all([authorities.reflector.synced, authoritySecrets.reflector.synced]);
   const signers = createSigners({
     ...common,
     replica: config.replica,
@@ -152,10 +154,11 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     for (const { metadata } of handled()) queues.authority.add(metadata.name);
     bundles.resync();
   });
+  const rootsOf = { authorities: authorities.cache, store };
   const bundles = startBundleController({
     client,
-    authorityAnchors: (name) =>
-      trustedRoots(name, { authorities: authorities.cache, remembered: (owner) => store.remembered(owner) }),
+    authorityAnchors: (name) => trustedRoots(name, rootsOf),
+    ready: listed.then(() => Promise.allSettled(handled().map((raw) => readRoots(raw, rootsOf)))),
     isLeader: () => election.isLeader(),
     handles: ({ spec }) =>
       spec.sources.every(({ authority }) => authority === undefined || handles(authority.name)),
@@ -174,7 +177,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
 
   authorities.cache.onChange((previous, current) => {
     // Our own status, or somebody's edit of it: only what reports it needs to look.
-    if (current !== undefined && previous?.metadata.generation === current.metadata.generation) {
+    if (current !== undefined && previous !== undefined && sameSpec(previous, current)) {
       if (handles(current.metadata.name)) queues.authority.add(current.metadata.name);
       return;
     }
@@ -194,8 +197,6 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     bundles.authorityChanged(name);
   }
 
-  // A conflict can be seen only with every CertificateAuthority at hand.
-  const ready = Promise.all([authorities.reflector.synced, authoritySecrets.reflector.synced]);
   const advance = createAuthorityReconciler({
     ...common,
     observer: metrics.authorities,
@@ -217,7 +218,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     backlog,
     observer: frontDoor,
   });
-  const controllers = ready.then(
+  const controllers = listed.then(
     () => [
       run(base, 'authority', queues.authority, 2, advance),
       run(base, 'issuing', queues.issuing, 2, (name) => signers.reconcile(name)),
@@ -258,6 +259,11 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
   }
   let stopped: Promise<void> | undefined;
   return { health, stop: () => (stopped ??= stop()) };
+}
+
+function sameSpec(previous: AnyObject, current: AnyObject): boolean {
+  const { uid, generation } = current.metadata;
+  return previous.metadata.uid === uid && previous.metadata.generation === generation;
 }
 
 function uidOf({ metadata }: AnyObject): string | undefined {

@@ -1,7 +1,7 @@
 import type { Authority } from '#ca/authority/authority.ts';
 import { admitAuthority } from '#ca/authority/claims.ts';
 import type { CertificateAuthority } from '#ca/authority/resource.ts';
-import type { AuthorityOwner } from '#ca/authority/store.ts';
+import type { AuthorityOwner, AuthorityStore } from '#ca/authority/store.ts';
 import { errorMessage } from '#errors/error.ts';
 import type { Cache } from '#kube/cache.ts';
 
@@ -14,22 +14,21 @@ export type TrustedRoots =
 export interface TrustedRootsOptions {
   /** Every CertificateAuthority of the cluster. */
   readonly authorities: Cache<CertificateAuthority>;
-  /** From memory: undefined while a Secret that the watch shows was not read. */
-  readonly remembered: (owner: AuthorityOwner) => readonly Authority[] | undefined;
+  readonly store: Pick<AuthorityStore, 'observed' | 'remembered'>;
 }
 
 /**
  * What a CertificateAuthority publishes: every generation until it is retired. While any generation that the status
  * knows is not at hand the answer is "pending", never a smaller set: a lost Secret must not take a root out of a bundle.
  */
-export function trustedRoots(name: string, { authorities, remembered }: TrustedRootsOptions): TrustedRoots {
+export function trustedRoots(name: string, { authorities, store }: TrustedRootsOptions): TrustedRoots {
   const raw = authorities.get(undefined, name);
   if (raw === undefined) return { state: 'absent' };
   let owner: AuthorityOwner;
   let all: readonly Authority[] | undefined;
   try {
     ({ owner } = admitAuthority(raw, authorities.list()));
-    all = remembered(owner);
+    all = store.remembered(owner);
   } catch (error) {
     return { state: 'pending', message: errorMessage(error) };
   }
@@ -47,4 +46,15 @@ export function trustedRoots(name: string, { authorities, remembered }: TrustedR
     trustDomain: owner.trustDomain,
     anchors: trusted.map(({ certificate }) => certificate.der),
   };
+}
+
+/**
+ * Brings the roots of a CertificateAuthority into memory, so that `trustedRoots` knows them at once after a start.
+ * @throws MangroveError CA_*, KUBE_*
+ */
+export async function readRoots(
+  raw: CertificateAuthority,
+  { authorities, store }: TrustedRootsOptions,
+): Promise<void> {
+  await store.observed(admitAuthority(raw, authorities.list()).owner);
 }
