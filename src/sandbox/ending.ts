@@ -11,7 +11,7 @@ export interface Address {
 
 export interface EndListener {
   readonly port: number;
-  /** Lets go of those who wait for the end. */
+  /** Stops listening. Those who wait for the end learn of it when this process has ended, and not before. */
   close(): void;
 }
 
@@ -48,7 +48,7 @@ export async function listenForEnd(secret: string, end: () => void): Promise<End
     port: address.port,
     close() {
       server.close();
-      for (const socket of waiting) socket.end();
+      for (const socket of waiting) socket.unref();
     },
   };
 }

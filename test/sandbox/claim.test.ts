@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startChild } from '#sandbox/child.ts';
@@ -44,11 +47,14 @@ test('only who can read the state file can end a sandbox', async () => {
   await claim.release();
 });
 
-test('whoever ends a sandbox waits until it has let go of its directory', async () => {
-  const claim = await claimDirectory(directory);
-  claim.endRequested.addEventListener('abort', () => void claim.release());
+test('whoever ends a sandbox waits until its directory and its very process are gone', async () => {
+  const claimant = spawn(process.execPath, [join(import.meta.dirname, 'fixtures/claimant.ts'), directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(createInterface(claimant.stdout), 'line');
   expect(await endSandbox(directory)).toBe(true);
   expect(existsSync(directory)).toBe(false);
+  expect(existsSync(`${directory}.last-words`)).toBe(true);
   expect(await endSandbox(directory)).toBe(false);
 });
 
