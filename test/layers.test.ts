@@ -11,11 +11,19 @@ const planted = [
   { file: 'src/ledger/planted.ts', refused: '#ca/issuance/serial.ts', allowed: '#x509/pem.ts' },
   { file: 'src/ca/planted.ts', refused: '#kube/client.ts', allowed: '#ledger/ledger.ts' },
   { file: 'src/ca/issuance/controller.ts', refused: '#bundles/bundle/bundle.ts', allowed: '#kube/client.ts' },
-  { file: 'src/ca/authority/controller/planted.ts', refused: '#csr/request/identity.ts', allowed: '#ops/log.ts' },
+  {
+    file: 'src/ca/authority/controller/planted.ts',
+    refused: '#csr/request/identity.ts',
+    allowed: '#ops/log.ts',
+  },
   { file: 'src/bundles/planted.ts', refused: '#ca/issuance/serial.ts', allowed: '#x509/certificate.ts' },
   { file: 'src/bundles/controller/planted.ts', refused: '#ledger/ledger.ts', allowed: '#kube/client.ts' },
   { file: 'src/csr/planted.ts', refused: '#kube/client.ts', allowed: '#ca/issuance/prepare.ts' },
-  { file: 'src/csr/signing-request/controller.ts', refused: '#bundles/bundle/bundle.ts', allowed: '#kube/client.ts' },
+  {
+    file: 'src/csr/signing-request/controller.ts',
+    refused: '#bundles/bundle/bundle.ts',
+    allowed: '#kube/client.ts',
+  },
   { file: 'src/kube/planted.ts', refused: '#x509/certificate.ts', allowed: '#errors/error.ts' },
   { file: 'src/ops/planted.ts', refused: '#kube/client.ts', allowed: '#errors/error.ts' },
   { file: 'src/sandbox/planted.ts', refused: '#kube/client.ts', allowed: '#errors/error.ts' },
@@ -53,7 +61,9 @@ describe('an import against the arrows is refused, one along them is not', () =>
 });
 
 test('every room has a planted violation', () => {
-  const rooms = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const rooms = readdirSync(join(root, 'src'), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
   const proven = new Set(planted.map(({ file }) => file.split('/')[1]));
   // cli/ may import everything: there is nothing to refuse.
   expect(rooms.map(({ name }) => name).filter((name) => name !== 'cli' && !proven.has(name))).toEqual([]);

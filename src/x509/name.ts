@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type DerReader, readDer } from '#x509/der/reader.ts';
-import { Tag } from '#x509/der/tag.ts';
+import { describeTag, Tag } from '#x509/der/tag.ts';
 import { element, oid, sequence, setOf } from '#x509/der/writer.ts';
 import { X509Error } from '#x509/error.ts';
 import { attributeOid } from '#x509/object-identifier.ts';
@@ -14,7 +14,7 @@ export interface NameAttribute {
   readonly joined?: boolean;
 }
 
-/** An attribute as it was read; a value that is no string of X.520 has the text `#` and the hex of its DER (RFC 4514 §2.4). */
+/** An attribute as it was read, with the DER of its value. */
 export interface ReadNameAttribute extends NameAttribute {
   readonly der: Buffer;
 }
@@ -57,21 +57,24 @@ function readRelativeName(reader: DerReader, attributes: ReadNameAttribute[]): v
       }
       const type = attribute.oid();
       const tag = attribute.nextTag();
-      const der = attribute.anyElement();
+      const der = attribute.element(tag);
       attributes.push({ oid: type, value: attributeText(tag, der), joined: attributes.length > before, der });
     }),
   );
   if (attributes.length === before) throw new X509Error('NAME_INVALID', 'a name with an empty part');
 }
 
-/** Refuses a string with characters that its type does not have. */
+/** Only strings: OpenSSL reads no other types in a name, but for two that nobody uses. */
 function attributeText(tag: number, der: Buffer): string {
   const decode = decoders.get(tag);
-  if (decode === undefined) return `#${der.toString('hex')}`;
-  const text = stringText(
-    decode,
-    readDer(der, (reader) => reader.contents(tag)),
-  );
+  if (decode === undefined) {
+    throw new X509Error(
+      'NAME_STRING_INVALID',
+      `a name with a value that is ${describeTag(tag)}, not a string`,
+    );
+  }
+  const contents = readDer(der, (reader) => reader.contents(tag));
+  const text = stringText(decode, contents);
   if (text !== undefined) return text;
   throw new X509Error('NAME_STRING_INVALID', 'a name with a string that its type does not allow');
 }
@@ -193,9 +196,8 @@ export function formatName(name: Name): string {
 
 function formatAttribute(attribute: ReadNameAttribute): string {
   const shortName = shortNames.get(attribute.oid);
-  const isString = decoders.has(attribute.der.readUInt8(0));
-  if (shortName === undefined || !isString)
-    return `${shortName ?? attribute.oid}=#${attribute.der.toString('hex')}`;
+  // RFC 4514 §2.4: a type without a short name has its value in hexadecimal.
+  if (shortName === undefined) return `${attribute.oid}=#${attribute.der.toString('hex')}`;
   return `${shortName}=${escapeValue(attribute.value)}`;
 }
 

@@ -1,6 +1,5 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { CertificateSigningRequest, Event, Secret } from '#kube/object.ts';
@@ -295,37 +294,4 @@ describe('what it costs and leaves', () => {
       )
       .map((event) => `${event.verb} ${event.objectRef.subresource ?? ''}`.trim());
   }
-});
-
-describe('a ledger that cannot be written', () => {
-  test('issues nothing, says so in an event, and goes on once it is mended', async () => {
-    const broken = await install(server);
-    try {
-      const config = await broken.config();
-      const path = `${broken.directory}/absent/ledger.db`;
-      await broken.createAuthority();
-      const { health } = await broken.start(0, { config: { ...config, ledger: { path } } });
-      const by = await requester(broken, 'web');
-      const name = await ask(by, broken, opensslRequest());
-      await approve(broken, name);
-      await until('an event says so', async () => {
-        const { items } = await broken.admin.list<Event>(events, {
-          namespace: 'default',
-          fieldSelector: `involvedObject.name=${name}`,
-        });
-        return items.find(({ type }) => type === 'Warning');
-      });
-      expect(
-        (await broken.admin.get<CertificateSigningRequest>(certificateSigningRequests, name)).status,
-      ).not.toHaveProperty('certificate');
-      const ready = await fetch(`http://127.0.0.1:${health.port}/readyz`);
-      expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('ledger')]);
-      expect((await fetch(`http://127.0.0.1:${health.port}/livez`)).status).toBe(200);
-      mkdirSync(dirname(path));
-      expect(chainOf(await answered(broken, name))).toContain('BEGIN CERTIFICATE');
-      expect(existsSync(path)).toBe(true);
-    } finally {
-      await broken.stop();
-    }
-  });
 });

@@ -63,7 +63,6 @@ describe('names', () => {
     ['NumericString', ascii(0x12, '12 3'), '12 3'],
     ['BMPString', tlv(0x1e, '00fc0041'), 'üA'],
     ['UniversalString', tlv(0x1c, '0001f600'), '😀'],
-    ['something that is no string', octets('aa'), '#0401aa'],
   ])('%s is read', (_, value, text) => {
     expect(valueOf(value)).toBe(text);
   });
@@ -79,6 +78,11 @@ describe('names', () => {
     ['BMPString of an odd length', tlv(0x1e, '00fc00')],
     ['BMPString with a surrogate', tlv(0x1e, 'd83dde00')],
     ['UniversalString above Unicode', tlv(0x1c, '00110000')],
+    ['an OCTET STRING', octets('aa')],
+    ['an INTEGER', tlv(0x02, '01')],
+    ['a VisibleString', ascii(0x1a, 'a')],
+    ['a string of a context of its own', ascii(0x8c, 'a')],
+    ['a constructed string', tlv(0x2c, ascii(0x0c, 'a'))],
     ['NUL in a TeletexString', tlv(0x14, '610062')],
     ['NUL in a BMPString', tlv(0x1e, '0000')],
   ])('%s is refused', (_, value) => {
@@ -107,9 +111,8 @@ describe('RFC 4514 text', () => {
     expect(formatted(value)).toBe(text);
   });
 
-  test('types without a short name, and values that are no strings, are hexadecimal', () => {
+  test('types without a short name are hexadecimal', () => {
     expect(formatName(parseName(encodeName([{ oid: '1.2.3.4', value: 'a' }])))).toBe('1.2.3.4=#0c0161');
-    expect(formatName(parseName(commonName(octets('aa'))))).toBe('CN=#0401aa');
   });
 
   test('the last part comes first; the empty name is empty', () => {
