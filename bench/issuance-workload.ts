@@ -5,7 +5,7 @@ import { parseCertificateAuthoritySpec } from '#ca/authority/resource.ts';
 import { createRoot } from '#ca/authority/root.ts';
 import { mintIssuingKey } from '#ca/issuance/issuing-certificate.ts';
 import { leafProfile } from '#ca/issuance/profile.ts';
-import { newSerial } from '#ca/issuance/serial.ts';
+import { newSerial, pooled } from '#ca/issuance/serial.ts';
 import type { Signer } from '#ca/issuance/signer.ts';
 import { type AnswerContext, answer } from '#csr/signing-request/answer.ts';
 import type { SigningRequest } from '#csr/signing-request/signing-request.ts';
@@ -52,8 +52,10 @@ export const noLedger: Ledger = {
   close: () => Promise.resolve(),
 };
 
+const random = pooled((size) => randomBytes(size));
+
 function serial(): Buffer {
-  return newSerial(1, (size) => randomBytes(size));
+  return newSerial(1, random);
 }
 
 async function newSigner(ledger: Ledger): Promise<Signer> {

@@ -11,7 +11,7 @@ import { authorityLabel } from '#ca/authority/secret.ts';
 import { replicaReport } from '#ca/issuance/controller/replica-report.ts';
 import { createSigners } from '#ca/issuance/controller/signers.ts';
 import type { Step } from '#ca/issuance/issue.ts';
-import { newSerial, replicaByte } from '#ca/issuance/serial.ts';
+import { newSerial, pooled, replicaByte } from '#ca/issuance/serial.ts';
 import { webCrypto } from '#ca/keys/web-crypto.ts';
 import { createBacklog } from '#csr/signing-request/controller/backlog.ts';
 import { createLiveUids, liveResources } from '#csr/signing-request/controller/live-uids.ts';
@@ -100,6 +100,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     return serverTime === undefined ? undefined : Date.now() / 1000 - serverTime;
   });
   const serialByte = replicaByte(config.replica);
+  const random = pooled((size) => randomBytes(size));
   const common = {
     client,
     store,
@@ -108,7 +109,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     events,
     log,
     crypto: webCrypto(config.keys.provider),
-    newSerial: () => newSerial(serialByte, (size) => randomBytes(size)),
+    newSerial: () => newSerial(serialByte, random),
     now: Date.now,
     ...(step === undefined ? {} : { step }),
   };

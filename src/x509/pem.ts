@@ -55,11 +55,10 @@ export function parsePem(
 
 /** RFC 7468 §3 strict text: lines of 64 characters, each ended by a line feed. */
 export function encodePem(label: PemLabel, der: Uint8Array): string {
-  const lines =
-    Buffer.from(der)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
+  const base64 = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('base64');
+  let text = `-----BEGIN ${label}-----\n`;
+  for (let at = 0; at < base64.length; at += 64) text += `${base64.slice(at, at + 64)}\n`;
+  return `${text}-----END ${label}-----\n`;
 }
 
 /** Node decodes base64 leniently: only a body that it encodes again in the very same way is accepted. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { PreparedLeaf } from '#ca/issuance/prepare.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 import { encodePem } from '#x509/pem.ts';
@@ -39,7 +39,7 @@ export async function issueLeaf(
   const signature = sign(issuing.signatureAlgorithm, issuing.key, tbs);
   const der = encodeCertificate(tbs, issuing.signatureAlgorithm, signature);
   await step?.('issue/result');
-  const certificateSha256 = createHash('sha256').update(der).digest();
+  const certificateSha256 = hash('sha256', der, 'buffer');
   await ledger.recordResult({
     serial: intent.serial,
     outcome: 'issued',

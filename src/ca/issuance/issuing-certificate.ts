@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync, hash, type KeyObject } from 'node:crypto';
 import { caKeyAlgorithm, type CaKeyAlgorithm } from '#ca/keys/algorithm.ts';
 import { makeCaCertificate } from '#ca/keys/ca-certificate.ts';
 import { asSigningKey, caAlgorithmOf } from '#ca/keys/private-key.ts';
@@ -112,5 +112,5 @@ function generateKeyPair(algorithm: CaKeyAlgorithm): { publicKey: KeyObject; pri
 }
 
 function sha256(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return hash('sha256', bytes, 'buffer');
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IssuingKey } from '#ca/issuance/issuing-certificate.ts';
 import type { LeafProfile } from '#ca/issuance/profile.ts';
 import type { Signer } from '#ca/issuance/signer.ts';
@@ -99,7 +99,7 @@ export function prepareLeaf(
       requestUid: request.requestUid,
       identity: id.uri,
       spkiSha256: publicKey.sha256,
-      tbsSha256: createHash('sha256').update(tbs).digest(),
+      tbsSha256: hash('sha256', tbs, 'buffer'),
       notBefore,
       notAfter,
       recordedAt: now,

@@ -21,3 +21,21 @@ export function replicaByte(replica: string): number {
   const ordinal = /-(\d{1,6})$/.exec(replica)?.[1];
   return ordinal === undefined ? 0x7f : 0x01 + (Number(ordinal) % 0x7e);
 }
+
+const poolSize = 4096;
+
+/**
+ * The same generator, asked for thousands of bytes at a time: a call costs microseconds whatever its size. Bytes that
+ * were handed out are wiped, so that no byte serves twice.
+ */
+export function pooled(random: RandomBytes): RandomBytes {
+  let pool: Buffer = Buffer.alloc(0);
+  return (size) => {
+    if (size > poolSize) return random(size);
+    if (pool.length < size) pool = random(poolSize);
+    const bytes = Buffer.from(pool.subarray(0, size));
+    pool.fill(0, 0, size);
+    pool = pool.subarray(size);
+    return bytes;
+  };
+}

@@ -14,10 +14,10 @@ const commonName = '2.5.4.3';
 export function checkNames(request: CertificateRequest, id: SpiffeId, username: string): void {
   if (request.ca) throw new MangroveError('CSR_CA_ASKED', 'the request asks for a CA certificate');
   checkSubject(request, id, username);
-  // A malformed SPIFFE ID is foreign too, but its author is helped more by what is wrong with it.
-  for (const name of request.subjectAltNames) if (name.kind === 'uri') parseSpiffeId(name.value);
   const foreign = request.subjectAltNames.find((name) => name.kind !== 'uri' || name.value !== id.uri);
   if (foreign !== undefined) {
+    // A malformed SPIFFE ID is foreign too, but its author is helped more by what is wrong with it.
+    if (foreign.kind === 'uri') parseSpiffeId(foreign.value);
     throw new MangroveError(
       'CSR_NAME_NOT_OWN',
       `the request asks for ${describe(foreign)}; its own identity is ${id.uri}`,

@@ -95,8 +95,15 @@ export function time(seconds: number): Buffer {
   if (!Number.isSafeInteger(seconds) || seconds < year1950 || seconds >= year10000) {
     throw new X509Error('ENCODING_INVALID', `${seconds} is not a whole second of the years 1950 to 9999`);
   }
-  const digits = `${new Date(seconds * 1000).toISOString().slice(0, 19).replace(/[-T:]/g, '')}Z`;
+  const date = new Date(seconds * 1000);
+  const day = digits(date.getUTCMonth() + 1) + digits(date.getUTCDate());
+  const clock = digits(date.getUTCHours()) + digits(date.getUTCMinutes()) + digits(date.getUTCSeconds());
+  const year = date.getUTCFullYear();
   return seconds < year2050
-    ? element(0x17, Buffer.from(digits.slice(2), 'latin1'))
-    : element(0x18, Buffer.from(digits, 'latin1'));
+    ? element(0x17, Buffer.from(`${digits(year % 100)}${day}${clock}Z`, 'latin1'))
+    : element(0x18, Buffer.from(`${year}${day}${clock}Z`, 'latin1'));
+}
+
+function digits(number: number): string {
+  return number < 10 ? `0${number}` : String(number);
 }
