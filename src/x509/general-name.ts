@@ -1,6 +1,7 @@
-import { type DerReader } from '#x509/der/reader.ts';
+import { type DerReader, readDer } from '#x509/der/reader.ts';
 import { contextConstructed, contextPrimitive, describeTag } from '#x509/der/tag.ts';
 import { X509Error } from '#x509/error.ts';
+import { readName } from '#x509/name.ts';
 
 /** A GeneralName (RFC 5280 §4.2.1.6). Text values are printable ASCII without blanks and are not decoded further. */
 export type GeneralName =
@@ -17,10 +18,11 @@ const email = contextPrimitive(1);
 const dns = contextPrimitive(2);
 const uri = contextPrimitive(6);
 const ip = contextPrimitive(7);
+const directoryName = contextConstructed(4);
 const others = new Map([
   [contextConstructed(0), 0],
   [contextConstructed(3), 3],
-  [contextConstructed(4), 4],
+  [directoryName, 4],
   [contextConstructed(5), 5],
   [contextPrimitive(8), 8],
 ]);
@@ -75,7 +77,10 @@ function address(bytes: Buffer): Buffer {
 
 function other(reader: DerReader, tag: number): GeneralName {
   const number = others.get(tag);
-  if (number === undefined)
+  if (number === undefined) {
     throw new X509Error('GENERAL_NAME_INVALID', `${describeTag(tag)} is not a general name`);
-  return { kind: 'other', tag: number, der: reader.anyElement() };
+  }
+  const der = reader.anyElement();
+  if (tag === directoryName) readDer(der, (outer) => outer.within(tag, readName));
+  return { kind: 'other', tag: number, der };
 }

@@ -37,6 +37,11 @@ describe('extensions and names: correctly signed, malformed on purpose', () => {
     ['empty GeneralNames', 'GENERAL_NAMES_EMPTY', () => requestWith(altNames())],
     ['empty URI', 'GENERAL_NAME_INVALID', () => withUri('')],
     ['unknown general name', 'GENERAL_NAME_INVALID', () => requestWith(altNames(ascii(0x89, 'x')))],
+    [
+      'directory name that is no name',
+      'NAME_STRING_INVALID',
+      () => requestWith(altNames(tlv(0xa4, named(int('01'))))),
+    ],
     ['IP address of 5 octets', 'GENERAL_NAME_INVALID', () => requestWith(altNames(tlv(0x87, '0a00000001')))],
     ['NUL byte in the URI', 'GENERAL_NAME_NOT_PRINTABLE', () => withUri(`${exampleId}\0.evil`)],
     ['non-ASCII byte in the URI', 'GENERAL_NAME_NOT_PRINTABLE', () => withUri(`${exampleId}\xfc`)],

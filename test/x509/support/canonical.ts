@@ -1,6 +1,6 @@
 import { tlv } from './der.ts';
 
-/** An element of BER, read as leniently as can be; strings within extensions are elements again. */
+/** An element of BER, read as leniently as can be; the values of extensions are elements again. */
 export interface Node {
   readonly tag: number;
   readonly children: readonly Node[] | undefined;
@@ -39,9 +39,16 @@ function childrenOf(tag: number, contents: Buffer): Node[] | undefined {
   return children.map((child, index) => (isExtensionValue(children, index) ? opened(child) : child));
 }
 
-/** An OCTET STRING behind an OID is the value of an extension. */
+const extensionRequest = '2a864886f70d01090e';
+const subjectAltName = '551d11';
+/** Subject key id, key usage, names, basic constraints and purposes: values that our readers read. */
+const readExtensions = new Set(['551d0e', '551d0f', subjectAltName, '551d13', '551d25']);
+
+const oidOf = (node: Node | undefined): string => (node?.tag === 0x06 ? node.contents.toString('hex') : '');
+
+/** The OCTET STRING of an extension holds an element again. */
 const isExtensionValue = (siblings: readonly Node[], index: number): boolean =>
-  siblings[0]?.tag === 0x06 && index > 0 && siblings[index]?.tag === 0x04;
+  index > 0 && siblings[index]?.tag === 0x04 && readExtensions.has(oidOf(siblings[0]));
 
 function opened(node: Node): Node {
   const inner = parseBer(node.contents);
@@ -50,14 +57,28 @@ function opened(node: Node): Node {
 
 /** DER of what the element means: what a strict reader accepts is this already. */
 export function canonical(node: Node): Buffer {
-  if (node.children === undefined) return tlv(node.tag, canonicalContents(node));
-  const children = node.children.filter((child, index) => !(index === 1 && isFalse(child))).map(canonical);
-  if (node.tag === 0x31) children.sort((a, b) => Buffer.compare(a, b));
-  return tlv(node.tag, ...children);
+  const { tag, children } = node;
+  if (children === undefined) return tlv(tag, canonicalContents(node));
+  const [first, second, third] = children;
+  const isOtherAttribute = first?.tag === 0x06 && second?.tag === 0x31 && oidOf(first) !== extensionRequest;
+  // What is in attributes that nobody knows is anybody's business; only its lengths are DER in any case.
+  if (isOtherAttribute) return assemble(node);
+  if (oidOf(first) === subjectAltName) return tlv(tag, ...children.filter(isEncoded).map(canonicalNames));
+  const isExtension = oidOf(first) !== '' && second?.tag === 0x01 && third?.tag === 0x04;
+  const encoded = (isExtension ? children.filter(isEncoded) : children).map(canonical);
+  if (tag === 0x31) encoded.sort((a, b) => Buffer.compare(a, b));
+  return tlv(tag, ...encoded);
 }
 
-/** `critical` and `cA` are the BOOLEANs here, and both are FALSE by default. */
-const isFalse = ({ tag, contents }: Node): boolean => tag === 0x01 && contents.every((byte) => byte === 0);
+/** Of the general names, directory names are read, and the rest of the constructed ones kept as they stand. */
+function canonicalNames(node: Node): Buffer {
+  if (node.tag === 0x04 || node.tag === 0x30)
+    return tlv(node.tag, ...(node.children ?? []).map(canonicalNames));
+  return node.tag === 0x01 || node.tag === 0xa4 ? canonical(node) : assemble(node);
+}
+
+/** `critical` is FALSE by default, and a default is not encoded. */
+const isEncoded = ({ tag, contents }: Node): boolean => tag !== 0x01 || contents.some((byte) => byte !== 0);
 
 function canonicalContents({ tag, contents }: Node): Buffer {
   if (tag === 0x01) return Buffer.from([contents.some((byte) => byte !== 0) ? 0xff : 0]);
