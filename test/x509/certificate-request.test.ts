@@ -9,6 +9,7 @@ import { openssl, opensslAcceptsRequest } from '../oracle/openssl.ts';
 import { peculiarAcceptsRequest } from '../oracle/peculiar.ts';
 import { accept } from './support/accept.ts';
 import { algorithm, ascii, bits, int, NULL, OID, octets, seq, set, TRUE, tlv } from './support/der.ts';
+import { refusalOf } from './support/refusal.ts';
 import {
   altNames,
   exampleId,
@@ -129,6 +130,10 @@ describe('requests at the limits', () => {
     expect(() => accept(der)).not.toThrow();
     expect(opensslAcceptsRequest(der)).toBe(true);
     await expect(peculiarAcceptsRequest(der)).resolves.toBe(true);
+  });
+
+  test('one byte above 16 KiB is too much', () => {
+    expect(refusalOf(() => accept(sized(16 * 1024 + 1)))).toBe('CSR_TOO_LARGE');
   });
 
   test('CA:TRUE is reported, not refused', () => {

@@ -248,6 +248,11 @@ describe('a certificate that is refused', () => {
       () => withExtensions(extension(OID.basicConstraints, seq(TRUE, int('ff')))),
     ],
     [
+      'a key id of 65 bytes',
+      'KEY_ID_INVALID',
+      () => withExtensions(extension(OID.subjectKeyId, octets('aa'.repeat(65)))),
+    ],
+    [
       'an empty subject key id',
       'KEY_ID_INVALID',
       () => withExtensions(extension(OID.subjectKeyId, octets())),

@@ -94,6 +94,14 @@ describe('a leaf that no approval makes right', () => {
     expect(lint(encodeTbsCertificate(leafOf(leaf)), leaf)).toBe(code);
   });
 
+  test('a serial that became negative', () => {
+    const rest = contentsOf(tbs).subarray(5 + 18);
+    const negative = seq(tlv(0xa0, int('02')), int('80'), rest);
+    expect(lint(negative, { ...approved, serial: Buffer.from([0x80]) })).toBe('LINT_SERIAL');
+    const positive = seq(tlv(0xa0, int('02')), int('0080'), rest);
+    expect(() => lintLeaf(positive, { ...approved, serial: Buffer.from([0x80]) })).not.toThrow();
+  });
+
   test('a key usage or purposes that nobody approved', () => {
     expect(lint(tbs, { ...approved, extendedKeyUsage: [] })).toBe('LINT_EXTENDED_KEY_USAGE');
     expect(

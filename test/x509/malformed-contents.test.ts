@@ -43,6 +43,8 @@ describe('extensions and names: correctly signed, malformed on purpose', () => {
       () => requestWith(altNames(tlv(0xa4, named(int('01'))))),
     ],
     ['IP address of 5 octets', 'GENERAL_NAME_INVALID', () => requestWith(altNames(tlv(0x87, '0a00000001')))],
+    ['blank in the URI', 'GENERAL_NAME_NOT_PRINTABLE', () => withUri(`${exampleId} x`)],
+    ['DEL in the URI', 'GENERAL_NAME_NOT_PRINTABLE', () => withUri(`${exampleId}\x7f`)],
     ['NUL byte in the URI', 'GENERAL_NAME_NOT_PRINTABLE', () => withUri(`${exampleId}\0.evil`)],
     ['non-ASCII byte in the URI', 'GENERAL_NAME_NOT_PRINTABLE', () => withUri(`${exampleId}\xfc`)],
     [
@@ -91,6 +93,11 @@ describe('extensions and names: correctly signed, malformed on purpose', () => {
       'extended key usage without purpose',
       'EXTENDED_KEY_USAGE_INVALID',
       () => requestWith(extension(OID.extendedKeyUsage, seq())),
+    ],
+    [
+      '33 purposes',
+      'EXTENDED_KEY_USAGE_INVALID',
+      () => requestWith(extension(OID.extendedKeyUsage, seq(...manyOids(33)))),
     ],
     [
       'a purpose twice',
@@ -142,6 +149,7 @@ describe('extensions and names: correctly signed, malformed on purpose', () => {
       'SPIFFE_PATH_DOT_SEGMENT',
       () => withUri('spiffe://cluster.local/ns/default/../kube-system/sa/web'),
     ],
+    ['a dot segment', 'SPIFFE_PATH_DOT_SEGMENT', () => withUri('spiffe://cluster.local/ns/./sa/web')],
     ['%2e', 'SPIFFE_PATH_CHARACTER', () => withUri('spiffe://cluster.local/ns/%2e%2e/sa/web')],
     ['query', 'SPIFFE_PATH_CHARACTER', () => withUri(`${exampleId}?admin`)],
     ['empty segment', 'SPIFFE_PATH_EMPTY_SEGMENT', () => withUri('spiffe://cluster.local/ns//sa/web')],
@@ -163,4 +171,8 @@ const named = (value: Buffer): Buffer => seq(set(seq(OID.commonName, value)));
 
 function manyNames(count: number): Buffer {
   return seq(...Array.from({ length: count }, () => set(seq(OID.commonName, ascii(0x0c, 'a')))));
+}
+
+function manyOids(count: number): Buffer[] {
+  return Array.from({ length: count }, (_, n) => tlv(0x06, Buffer.from([0x2a, n])));
 }
