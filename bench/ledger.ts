@@ -16,7 +16,7 @@ export const ledger: Benchmark = {
   unit: 'records per second',
   does: 'an intent, then its result, each on disk before the next step; 32 callers',
   against: 'plain file: 32 records appended, one fdatasync',
-  target: 0.25,
+  target: 0.2,
   quick: true,
   pinned: false,
   async open() {
