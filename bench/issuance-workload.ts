@@ -71,14 +71,15 @@ async function newSigner(ledger: Ledger): Promise<Signer> {
     { ...common, serial: serial(), notAfter: notBefore + 7 * 86_400, now, replica: 'bench' },
     {
       certificate: root.certificate,
-      key: createPrivateKey({ key: root.privateKeyPkcs8, format: 'der', type: 'pkcs8' }),
+      key: () =>
+        Promise.resolve(createPrivateKey({ key: root.privateKeyPkcs8, format: 'der', type: 'pkcs8' })),
     },
     { crypto: webcrypto, ledger },
   );
   const authorityKeyIds = new Set(
     [root.certificate, issuing.certificate].map(({ publicKey }) => publicKey.keyId.toString('hex')),
   );
-  return { profile: leafProfile(spec), issuing, authorityKeyIds };
+  return { profile: leafProfile(spec, spec.leaf.maxLifetimeSeconds), issuing, authorityKeyIds };
 }
 
 async function newRequest(trustDomain: string, name: string): Promise<SigningRequest> {

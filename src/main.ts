@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { startBundleController } from '#bundles/controller.ts';
-import { ensureAuthorityBundle } from '#bundles/controller/authority-bundle.ts';
+import { countPublishedRoots, ensureAuthorityBundle } from '#bundles/controller/authority-bundle.ts';
 import { describeEvidence } from '#bundles/controller/verify.ts';
 import { readRoots, trustedRoots } from '#ca/authority/controller/anchors.ts';
 import { createAuthorityReconciler } from '#ca/authority/controller/controller.ts';
@@ -111,6 +111,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     crypto: webCrypto(config.keys.provider),
     newSerial: () => newSerial(serialByte, random),
     now: Date.now,
+    monotonic: () => performance.now(),
     ...(step === undefined ? {} : { step }),
   };
 
@@ -133,8 +134,9 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
   const signers = createSigners({
     ...common,
     replica: config.replica,
+    observer: metrics.authorities,
     onChange(name, signer) {
-      if (signer !== undefined) metrics.authorities.issuing(name, signer.issuing.certificate.notAfter);
+      if (signer === undefined) metrics.authorities.forget(name);
       // What waited in vain for a signer would else come back only after its backoff.
       for (const request of backlog.names()) queues.request.add(request);
       heartbeat.beat().catch((error: unknown) => log.debug({ err: error }, 'heartbeat not written'));
@@ -177,9 +179,9 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
   }
 
   authorities.cache.onChange((previous, current) => {
-    // Our own status, or somebody's edit of it: only what reports it needs to look.
+    // Our own status, which says what may be served, or somebody's edit of it.
     if (current !== undefined && previous !== undefined && sameSpec(previous, current)) {
-      if (handles(current.metadata.name)) queues.authority.add(current.metadata.name);
+      lookAt(current.metadata.name);
       return;
     }
     const own = handled();
@@ -188,7 +190,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     for (const name of [...own.map(({ metadata }) => metadata.name), previous?.metadata.name]) lookAt(name);
   });
   authoritySecrets.cache.onChange((previous, current) => {
-    lookAt((current ?? previous)?.metadata.labels?.[authorityLabel]);
+    for (const secret of [previous, current]) lookAt(secret?.metadata.labels?.[authorityLabel]);
   });
 
   function lookAt(name: string | undefined): void {
@@ -204,6 +206,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     isLeader: () => election.isLeader(),
     publisher: {
       ensureTrustBundle: ({ owner, spec }) => ensureAuthorityBundle(client, { ...spec, name: owner.name }),
+      countPublished: ({ owner }) => countPublishedRoots(client, owner),
       checkPublished: async (trustDomain, anchor) =>
         describeEvidence(await bundles.verifyPublished(trustDomain, anchor)),
     },

@@ -33,9 +33,9 @@ export const caErrors = {
     'TransitionLost',
     'The phases after a write are not what it meant, so another writer interfered; it is tried again from fresh state.',
   ),
-  CA_BUNDLE_FOREIGN: misconfigured(
-    'TrustBundleForeign',
-    'A TrustBundle of this name belongs to something else; rename it, or hand it over by its annotation.',
+  CA_NOT_CONFIRMED: unavailable(
+    'AuthorityNotConfirmed',
+    'Wait: this replica could not confirm with the API server for too long that it may still sign, and does not.',
   ),
   CA_ISSUER_EXPIRING: unavailable(
     'IssuerExpiring',

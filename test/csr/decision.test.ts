@@ -20,6 +20,7 @@ import { requestOf, signingRequest } from './support/signing-request.ts';
 
 const profile = leafProfile(
   parseCertificateAuthoritySpec({ trustDomain: 'east.test', signerNames: ['mangrove.dev/workload'] }),
+  86_400,
 );
 const ownId = 'spiffe://east.test/ns/shop/sa/web';
 const plain = (): Buffer => signedRequest({ attributes: [] });

@@ -46,6 +46,16 @@ export async function ensureAuthorityBundle(
   return name;
 }
 
+/** How many roots of the authority its TrustBundle says to publish; by a consistent read. @throws MangroveError KUBE_* */
+export async function countPublishedRoots(
+  client: KubeClient,
+  { name, trustDomain }: Pick<PublishedAuthority, 'name' | 'trustDomain'>,
+): Promise<number> {
+  const bundle = await read(client, trustBundleName(trustDomain));
+  const source = `authority/${name}`;
+  return bundle?.status?.anchors?.filter((anchor) => anchor.source === source).length ?? 0;
+}
+
 async function read(client: KubeClient, name: string): Promise<TrustBundle | undefined> {
   try {
     return await client.get<TrustBundle>(trustBundles, name);

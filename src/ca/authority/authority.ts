@@ -1,5 +1,6 @@
 import type { AuthorityTimestamps } from '#ca/authority/phase.ts';
 import type { Certificate } from '#x509/certificate.ts';
+import type { TrustDomain } from '#x509/spiffe-id.ts';
 
 /** One generation of a root, as its Secret says: everything but the key. */
 export interface Authority {
@@ -10,7 +11,13 @@ export interface Authority {
   readonly secretUid: string;
   /** Of the Secret as it was read: the precondition of the next transition. */
   readonly resourceVersion: string;
+  readonly trustDomain: TrustDomain;
   readonly certificate: Certificate;
+  /**
+   * Seconds: the longest leaf lifetime that was ever in force while it could sign. Only grows, so that the end of a
+   * drain can be computed from it; no leaf is signed that is to live longer.
+   */
+  readonly maxLeafLifetime: number;
   readonly timestamps: AuthorityTimestamps;
 }
 

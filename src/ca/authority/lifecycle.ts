@@ -1,5 +1,6 @@
 import type { Authority } from '#ca/authority/authority.ts';
-import { nextTimestamp, type Phase, phases } from '#ca/authority/phase.ts';
+import { activeAuthority, nextTimestamp, type Phase, phases } from '#ca/authority/phase.ts';
+import { checkRemembered, type RememberedGeneration } from '#ca/authority/remembered.ts';
 import type { AuthoritySpec } from '#ca/authority/resource.ts';
 import { createRoot } from '#ca/authority/root.ts';
 import type { AuthorityOwner, AuthorityStore } from '#ca/authority/store.ts';
@@ -17,6 +18,12 @@ export interface LifecycleContext {
   readonly store: AuthorityStore;
   readonly crypto: Crypto;
   readonly newSerial: () => Buffer;
+  /**
+   * Asked by consistent reads before a first root is made: a status that a cache does not show yet, or a bundle that
+   * still publishes roots of this name, mean that it would not be the first.
+   * @throws MangroveError CA_AUTHORITY_MISSING
+   */
+  readonly confirmNew: () => Promise<void>;
   /** Makes sure that the roots of this CertificateAuthority have a TrustBundle, and names it. */
   readonly ensureTrustBundle: () => Promise<string>;
   /** Reads every required target now and looks for the anchor. */
@@ -24,59 +31,98 @@ export interface LifecycleContext {
   readonly step?: Step;
 }
 
+/** What the status knows. */
+export interface Remembered {
+  readonly generations: readonly RememberedGeneration[];
+  /** Signer names whose target was seen to hold the active root. */
+  readonly publishedSignerNames: readonly string[];
+}
+
 export interface Progress {
   readonly authorities: readonly Authority[];
   readonly trustBundle: string;
-  /** What the next transition waits for; undefined when there is none. */
+  /** The signer names that may be served: leaves under them can be verified by whoever mounts their bundle. */
+  readonly publishedSignerNames: readonly string[];
+  /** What the next step waits for; undefined when there is none. */
   readonly waitingFor: string | undefined;
 }
 
 /**
- * Takes an authority as far as its gates allow: generation 1 from nothing to Active. Idempotent: each transition is
- * one write with a precondition, so that a crash, or a second holder of the lease, between any two finds it resumable.
- * @param remembered generations that the status knows of: one of them that has no Secret is missing, not new.
- * @throws MangroveError CA_AUTHORITY_MISSING, CA_TRANSITION_LOST and what the store throws.
+ * Takes an authority as far as its gates allow: generation 1 from nothing to Active, then every signer name from
+ * published to served. Idempotent: each transition is one write with a precondition, so that a crash, or a second holder
+ * of the lease, between any two finds it resumable.
+ * @throws MangroveError CA_AUTHORITY_MISSING, CA_AUTHORITY_DAMAGED, CA_TRANSITION_LOST and what the store throws.
  */
 export async function advance(
   owner: AuthorityOwner,
   spec: AuthoritySpec,
-  remembered: readonly number[],
+  remembered: Remembered,
   context: LifecycleContext,
 ): Promise<Progress> {
-  const { store, step } = context;
-  let authorities = await store.observed(owner);
-  if (authorities.length === 0) authorities = await store.read(owner);
-  refuseMissing(owner, authorities, remembered);
-  if (authorities.length === 0) {
-    await step?.('authority/create');
-    await store.create(owner, 1, await newRoot(spec, context), store.serverTime());
-    authorities = await store.read(owner);
-  }
+  const { step } = context;
+  const found = await find(owner, spec, remembered, context);
   await step?.('authority/bundle');
   const trustBundle = await context.ensureTrustBundle();
-  for (;;) {
-    const next = nextTransition(authorities);
-    if (next === undefined) return { authorities, trustBundle, waitingFor: undefined };
-    const publication = await context.checkPublished(next.authority.certificate.sha256);
-    if (!publication.published) return { authorities, trustBundle, waitingFor: publication.message };
-    await step?.(`authority/${next.kind}`);
-    authorities = await transition(owner, next, store);
+  const served = remembered.publishedSignerNames.filter((name) => spec.signerNames.includes(name));
+  const activation = await activate(owner, spec, found, context);
+  const { authorities, waitingFor } = activation;
+  const active = activeAuthority(authorities);
+  if (waitingFor !== undefined || active === undefined || served.length === spec.signerNames.length) {
+    return { authorities, trustBundle, publishedSignerNames: active === undefined ? [] : served, waitingFor };
   }
+  const publication = await context.checkPublished(active.certificate.sha256);
+  return publication.published
+    ? { authorities, trustBundle, publishedSignerNames: spec.signerNames, waitingFor: undefined }
+    : { authorities, trustBundle, publishedSignerNames: served, waitingFor: publication.message };
 }
 
-function refuseMissing(
+/** What there is, by the watch; before anything is missed or made, by a consistent read. Then what was made. */
+async function find(
   owner: AuthorityOwner,
-  authorities: readonly Authority[],
-  remembered: readonly number[],
-): void {
-  const present = new Set(authorities.map(({ generation }) => generation));
-  const missing = remembered.filter((generation) => !present.has(generation));
-  if (missing.length > 0) {
-    throw new MangroveError(
-      'CA_AUTHORITY_MISSING',
-      `generation ${missing.join(', ')} of ${owner.name} has no Secret any more`,
-    );
+  spec: AuthoritySpec,
+  { generations }: Remembered,
+  context: LifecycleContext,
+): Promise<readonly Authority[]> {
+  const { store, step } = context;
+  let authorities = await store.observed(owner);
+  if (authorities.length < Math.max(generations.length, 1)) authorities = await store.read(owner);
+  checkRemembered(owner.name, authorities, generations);
+  if (authorities.length > 0) return authorities;
+  await context.confirmNew();
+  await step?.('authority/create');
+  await store.create(owner, 1, await newRoot(spec, context), store.serverTime());
+  return store.read(owner);
+}
+
+interface Activation {
+  readonly authorities: readonly Authority[];
+  readonly waitingFor: string | undefined;
+}
+
+/** Every transition whose gate is open, one after the other. */
+async function activate(
+  owner: AuthorityOwner,
+  spec: AuthoritySpec,
+  found: readonly Authority[],
+  { store, checkPublished, step }: LifecycleContext,
+): Promise<Activation> {
+  let authorities = found;
+  for (;;) {
+    const next = nextTransition(authorities);
+    if (next === undefined) break;
+    const publication = await checkPublished(next.authority.certificate.sha256);
+    if (!publication.published) return { authorities, waitingFor: publication.message };
+    await step?.(`authority/${next.kind}`);
+    authorities = await transition(owner, spec, next, store);
   }
+  const active = activeAuthority(authorities);
+  const { maxLifetimeSeconds } = spec.leaf;
+  if (active !== undefined && active.maxLeafLifetime < maxLifetimeSeconds) {
+    // Signers never exceed what stands there: it is raised before the first longer leaf.
+    await store.write(active, { maxLeafLifetime: maxLifetimeSeconds });
+    authorities = await store.read(owner);
+  }
+  return { authorities, waitingFor: undefined };
 }
 
 function newRoot(
@@ -104,7 +150,7 @@ interface Transition {
 
 /**
  * Created becomes Prepared whenever it is published. Prepared becomes Active by itself only where nothing was ever
- * active: the first authority has no predecessor whose leaves could break (design §3.3).
+ * active: the first authority has no predecessor whose leaves could break (docs/architecture.md).
  */
 function nextTransition(authorities: readonly Authority[]): Transition | undefined {
   const phaseById = phases(authorities);
@@ -120,10 +166,16 @@ function nextTransition(authorities: readonly Authority[]): Transition | undefin
 /** One write, then every authority read again: the phases must be what the write meant. */
 async function transition(
   owner: AuthorityOwner,
+  spec: AuthoritySpec,
   { authority, kind, to }: Transition,
   store: AuthorityStore,
 ): Promise<readonly Authority[]> {
-  await store.stamp(authority, kind, nextTimestamp(kind, store.serverTime(), await store.read(owner)));
+  const seconds = nextTimestamp(kind, store.serverTime(), await store.read(owner));
+  const maxLeafLifetime = Math.max(authority.maxLeafLifetime, spec.leaf.maxLifetimeSeconds);
+  await store.write(authority, {
+    timestamps: { [kind]: seconds },
+    ...(kind === 'activatedAt' ? { maxLeafLifetime } : {}),
+  });
   const authorities = await store.read(owner);
   const phase = phases(authorities).get(authority.id);
   if (phase === to) return authorities;

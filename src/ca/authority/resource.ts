@@ -47,6 +47,11 @@ export const CertificateAuthorityStatusSchema = z
       .describe('Every generation that still matters.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['generation'] }),
     activeAuthority: z.string().max(128).optional().describe('Id of the authority that signs.'),
+    publishedSignerNames: z
+      .array(z.string().max(571))
+      .max(16)
+      .optional()
+      .describe('Signer names that are served: their bundles were seen to hold the active root.'),
     trustBundle: z.string().max(253).optional().describe('TrustBundle that publishes the roots.'),
     conditions: conditionsField,
   })

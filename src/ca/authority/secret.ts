@@ -38,6 +38,8 @@ const annotation: Readonly<Record<keyof AuthorityTimestamps, string>> = {
   retiredAt: 'mangrove.dev/retired-at',
 };
 
+const maxLeafLifetimeAnnotation = 'mangrove.dev/max-leaf-lifetime';
+
 export interface NewAuthority {
   readonly certificateAuthority: string;
   readonly namespace: string;
@@ -101,8 +103,9 @@ export function decodeAuthority(secret: AuthoritySecret, trustDomain: TrustDomai
     secretName: metadata.name,
     secretUid: metadata.uid,
     resourceVersion: metadata.resourceVersion,
+    trustDomain,
     certificate,
-    timestamps: decodeTimestamps(metadata.name, metadata.annotations ?? {}),
+    ...decodeAnnotations(metadata.name, metadata.annotations ?? {}),
   };
 }
 
@@ -149,11 +152,25 @@ function readCertificate(secret: AuthoritySecret, trustDomain: TrustDomain): Cer
   }
 }
 
-/** Timestamps of an authority from the annotations of its Secret, which is all that a metadata watch shows. */
-export function decodeTimestamps(
+type Annotations = Readonly<Record<string, string>>;
+
+/** What changes of an authority, from the annotations of its Secret: all that a metadata watch shows. */
+export function decodeAnnotations(
   name: string,
-  annotations: Readonly<Record<string, string>>,
-): AuthorityTimestamps {
+  annotations: Annotations,
+): Pick<Authority, 'timestamps' | 'maxLeafLifetime'> {
+  const text = annotations[maxLeafLifetimeAnnotation] ?? '0';
+  const maxLeafLifetime = Number(text);
+  if (!Number.isSafeInteger(maxLeafLifetime) || String(maxLeafLifetime) !== text) {
+    throw new MangroveError(
+      'CA_AUTHORITY_DAMAGED',
+      `Secret ${name}: annotation ${maxLeafLifetimeAnnotation} is no number of seconds`,
+    );
+  }
+  return { timestamps: decodeTimestamps(name, annotations), maxLeafLifetime };
+}
+
+function decodeTimestamps(name: string, annotations: Annotations): AuthorityTimestamps {
   const createdAt = readTimestamp(name, annotations, 'createdAt');
   if (createdAt === undefined) {
     throw new MangroveError(
@@ -185,12 +202,21 @@ function readTimestamp(
   );
 }
 
-/** The annotation of one transition. */
-export function timestampAnnotation(
-  kind: keyof AuthorityTimestamps,
-  seconds: number,
-): Readonly<Record<string, string>> {
-  return { [annotation[kind]]: formatTimestamp(seconds) };
+/** What is written to an authority's Secret, all in one update. */
+export interface AuthorityChange {
+  /** Seconds since the epoch, by kind. */
+  readonly timestamps?: Partial<AuthorityTimestamps>;
+  readonly maxLeafLifetime?: number;
+}
+
+export function encodeChange({ timestamps = {}, maxLeafLifetime }: AuthorityChange): Annotations {
+  const annotations: Record<string, string> = {};
+  for (const kind of ['publishedAt', 'activatedAt', 'taintedAt', 'retiredAt'] as const) {
+    const seconds = timestamps[kind];
+    if (seconds !== undefined) annotations[annotation[kind]] = formatTimestamp(seconds);
+  }
+  if (maxLeafLifetime !== undefined) annotations[maxLeafLifetimeAnnotation] = String(maxLeafLifetime);
+  return annotations;
 }
 
 /** RFC 3339, UTC, whole seconds. */

@@ -1,7 +1,7 @@
 import type { Authority } from '#ca/authority/authority.ts';
-import type { AuthorityTimestamps } from '#ca/authority/phase.ts';
 import type { NewRoot } from '#ca/authority/root.ts';
-import type { RootKey } from '#ca/issuance/issuing-certificate.ts';
+import type { AuthorityChange } from '#ca/authority/secret.ts';
+import type { KeyObject } from 'node:crypto';
 import type { TrustDomain } from '#x509/spiffe-id.ts';
 
 /** The CertificateAuthority whose generations are meant. */
@@ -21,7 +21,10 @@ export interface AuthorityStore {
   /** The same from memory alone; undefined while a Secret that the watch shows was not read yet, or cannot be. */
   remembered(owner: AuthorityOwner): readonly Authority[] | undefined;
 
-  /** Every authority, by a consistent read of the API server. For decisions. @throws as `observed` */
+  /**
+   * Every authority, by a consistent read of the API server: for decisions, and to confirm that a replica may sign. The
+   * list has metadata only; data is read of what was not seen before. @throws as `observed`
+   */
   read(owner: AuthorityOwner): Promise<readonly Authority[]>;
 
   /**
@@ -31,13 +34,13 @@ export interface AuthorityStore {
   create(owner: AuthorityOwner, generation: number, root: NewRoot, createdAt: number): Promise<void>;
 
   /**
-   * Writes one timestamp, if nobody changed the Secret since `authority` was read.
+   * One update, if nobody changed the Secret since `authority` was read.
    * @throws MangroveError KUBE_CONFLICT when somebody did.
    */
-  stamp(authority: Authority, kind: keyof AuthorityTimestamps, seconds: number): Promise<void>;
+  write(authority: Authority, change: AuthorityChange): Promise<void>;
 
   /** Reads the private key of an authority, to be kept no longer than one signature takes. */
-  rootKey(authority: Authority): Promise<RootKey>;
+  rootKey(authority: Authority): Promise<KeyObject>;
 
   /** The API server's clock: seconds since the epoch, from its newest answer. */
   serverTime(): number;

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, hash, type KeyObject } from 'node:crypto';
 import { caKeyAlgorithm, type CaKeyAlgorithm } from '#ca/keys/algorithm.ts';
-import { makeCaCertificate } from '#ca/keys/ca-certificate.ts';
+import { checkCaCertificate, makeCaCertificate } from '#ca/keys/ca-certificate.ts';
 import { asSigningKey, caAlgorithmOf } from '#ca/keys/private-key.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 import type { Certificate } from '#x509/certificate.ts';
@@ -35,19 +35,20 @@ export interface IssuingRequest {
   readonly replica: string;
 }
 
-/** A root certificate with the key that signs under it, only for as long as it takes to mint. */
-export interface RootKey {
+/** A root, whose private key is fetched only once the intent to use it is recorded. */
+export interface Root {
   readonly certificate: Certificate;
-  readonly key: KeyObject;
+  readonly key: () => Promise<KeyObject>;
 }
 
 /**
  * Makes an issuing key and has the root sign its certificate. What is signed here is recorded like a leaf:
  * the serial and the key are in the ledger before the signature exists.
+ * @throws MangroveError CA_HIERARCHY_REJECTED for a root of another trust domain, LEDGER_*, and what `root.key` throws.
  */
 export async function mintIssuingKey(
   request: IssuingRequest,
-  root: RootKey,
+  root: Root,
   { crypto, ledger }: { readonly crypto: Crypto; readonly ledger: Ledger },
 ): Promise<IssuingKey> {
   const { publicKey, privateKey } = generateKeyPair(request.algorithm);
@@ -56,8 +57,8 @@ export async function mintIssuingKey(
   const { serial, notBefore, notAfter, trustDomain, now } = request;
   const usage = caKeyAlgorithm[request.algorithm];
   const subjectKey = await crypto.subtle.importKey('spki', new Uint8Array(spki), usage.key, true, ['verify']);
+  checkCaCertificate(root.certificate, trustDomain, undefined);
   const rootAlgorithm = caAlgorithmOf(root.certificate);
-  const signingKey = await asSigningKey(root.key, rootAlgorithm, crypto);
   const spkiSha256 = sha256(spki);
   await ledger.recordIntent({
     serial,
@@ -74,6 +75,7 @@ export async function mintIssuingKey(
     notAfter,
     recordedAt: now,
   });
+  const signingKey = await asSigningKey(await root.key(), rootAlgorithm, crypto);
   const certificate = await makeCaCertificate(
     {
       trustDomain,

@@ -17,12 +17,13 @@ export interface LeafProfile {
   readonly extendedKeyUsages: ReadonlySet<ExtendedKeyUsage>;
 }
 
-export function leafProfile({ trustDomain, leaf }: AuthoritySpec): LeafProfile {
+/** @param longest seconds: what stands on the authority; a leaf that lives longer would outlive the end of its drain. */
+export function leafProfile({ trustDomain, leaf }: AuthoritySpec, longest: number): LeafProfile {
   const { keyUsage, extendedKeyUsage } = parseUsages(leaf.usages);
   return {
     trustDomain,
     lifetime: leaf.lifetimeSeconds,
-    maxLifetime: leaf.maxLifetimeSeconds,
+    maxLifetime: Math.min(leaf.maxLifetimeSeconds, longest),
     minLifetime: leaf.minLifetimeSeconds,
     backdate: leaf.backdateSeconds,
     keyAlgorithms: new Set(leaf.keyAlgorithms),

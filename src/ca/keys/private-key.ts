@@ -38,15 +38,12 @@ export async function asSigningKey(
   algorithm: CaKeyAlgorithm,
   crypto: Crypto,
 ): Promise<CryptoKey> {
-  const pkcs8 = key.export({ type: 'pkcs8', format: 'der' });
+  const exported = key.export({ type: 'pkcs8', format: 'der' });
+  // A copy of its own: the library reads a whole `.buffer`, and small Buffers share one.
+  const pkcs8 = new Uint8Array(exported);
+  exported.fill(0);
   try {
-    return await crypto.subtle.importKey(
-      'pkcs8',
-      new Uint8Array(pkcs8),
-      caKeyAlgorithm[algorithm].key,
-      false,
-      ['sign'],
-    );
+    return await crypto.subtle.importKey('pkcs8', pkcs8, caKeyAlgorithm[algorithm].key, false, ['sign']);
   } finally {
     pkcs8.fill(0);
   }

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { type KeyObject, randomBytes } from 'node:crypto';
 import { type AuthoritySpec, parseCertificateAuthoritySpec } from '#ca/authority/resource.ts';
 import { createRoot } from '#ca/authority/root.ts';
 import { decodeRootKey, encodeAuthoritySecret } from '#ca/authority/secret.ts';
-import { type IssuingKey, mintIssuingKey, type RootKey } from '#ca/issuance/issuing-certificate.ts';
+import { type IssuingKey, mintIssuingKey } from '#ca/issuance/issuing-certificate.ts';
 import type { LeafRequest } from '#ca/issuance/prepare.ts';
 import { leafProfile } from '#ca/issuance/profile.ts';
 import { issuingValidity } from '#ca/issuance/renewal.ts';
@@ -10,6 +10,7 @@ import { newSerial } from '#ca/issuance/serial.ts';
 import type { Signer } from '#ca/issuance/signer.ts';
 import { type WebCryptoName, webCrypto } from '#ca/keys/web-crypto.ts';
 import type { Ledger } from '#ledger/ledger.ts';
+import type { Certificate } from '#x509/certificate.ts';
 import { parsePublicKey } from '#x509/public-key.ts';
 import { parseSpiffeId } from '#x509/spiffe-id.ts';
 import { p256, spkiOf } from '../../x509/support/request.ts';
@@ -20,7 +21,7 @@ export const serial = (): Buffer => newSerial(1, randomBytes);
 
 export interface Hierarchy {
   readonly spec: AuthoritySpec;
-  readonly root: RootKey;
+  readonly root: { readonly certificate: Certificate; readonly key: KeyObject };
   readonly issuing: IssuingKey;
   readonly signer: Signer;
 }
@@ -62,13 +63,18 @@ export async function hierarchy(
       now: now * 1000,
       replica: 'mangrove-0',
     },
-    root,
+    { certificate: root.certificate, key: () => Promise.resolve(root.key) },
     { crypto, ledger },
   );
   const authorityKeyIds = new Set(
     [root, issuing].map(({ certificate }) => certificate.publicKey.keyId.toString('hex')),
   );
-  return { spec, root, issuing, signer: { profile: leafProfile(spec), issuing, authorityKeyIds } };
+  return {
+    spec,
+    root,
+    issuing,
+    signer: { profile: leafProfile(spec, spec.leaf.maxLifetimeSeconds), issuing, authorityKeyIds },
+  };
 }
 
 export function leafRequest(fields: Partial<LeafRequest> = {}): LeafRequest {

@@ -1,6 +1,7 @@
 import type { Authority } from '#ca/authority/authority.ts';
 import { admitAuthority } from '#ca/authority/claims.ts';
 import type { CertificateAuthority } from '#ca/authority/resource.ts';
+import { checkRemembered } from '#ca/authority/remembered.ts';
 import type { AuthorityOwner, AuthorityStore } from '#ca/authority/store.ts';
 import { errorMessage } from '#errors/error.ts';
 import type { Cache } from '#kube/cache.ts';
@@ -29,16 +30,11 @@ export function trustedRoots(name: string, { authorities, store }: TrustedRootsO
   try {
     ({ owner } = admitAuthority(raw, authorities.list()));
     all = store.remembered(owner);
+    if (all !== undefined) checkRemembered(name, all, raw.status?.authorities ?? []);
   } catch (error) {
     return { state: 'pending', message: errorMessage(error) };
   }
   if (all === undefined) return { state: 'pending', message: 'its roots are being read' };
-  const present = new Set(all.map(({ generation }) => generation));
-  const lost = raw.status?.authorities?.find(
-    ({ generation, phase }) => phase !== 'Retired' && !present.has(generation),
-  );
-  if (lost !== undefined)
-    return { state: 'pending', message: `the Secret of generation ${lost.generation} is missing` };
   const trusted = all.filter(({ timestamps }) => timestamps.retiredAt === undefined);
   if (trusted.length === 0) return { state: 'pending', message: 'it has no root yet' };
   return {

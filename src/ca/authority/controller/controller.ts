@@ -7,7 +7,7 @@ import { formatTimestamp } from '#ca/authority/secret.ts';
 import { describeAuthorities } from '#ca/authority/status.ts';
 import type { AuthorityStore } from '#ca/authority/store.ts';
 import type { Step } from '#ca/issuance/issue.ts';
-import { errorCode, errorMessage, errorRow } from '#errors/error.ts';
+import { errorCode, errorMessage, errorRow, MangroveError } from '#errors/error.ts';
 import type { Cache } from '#kube/cache.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { setCondition } from '#kube/condition.ts';
@@ -18,6 +18,8 @@ import { certificateAuthorities } from '#kube/resource.ts';
 export interface Publisher {
   /** Makes sure that a TrustBundle publishes the roots of this CertificateAuthority, and names it. */
   ensureTrustBundle(authority: AdmittedAuthority): Promise<string>;
+  /** How many roots the TrustBundle of this CertificateAuthority publishes from it, by a consistent read. */
+  countPublished(authority: AdmittedAuthority): Promise<number>;
   /** Reads every required target of the trust domain now and looks for the anchor. */
   checkPublished(trustDomain: string, anchorSha256: string): Promise<Publication>;
 }
@@ -80,20 +82,40 @@ export function createAuthorityReconciler(
   function bringForward(raw: CertificateAuthority, admitted: AdmittedAuthority): Promise<Progress> {
     const { crypto, newSerial, step } = options;
     const { owner, spec } = admitted;
-    const remembered = raw.status?.authorities?.map(({ generation }) => generation) ?? [];
+    const remembered = {
+      generations: raw.status?.authorities ?? [],
+      publishedSignerNames: raw.status?.publishedSignerNames ?? [],
+    };
     return advance(owner, spec, remembered, {
       store,
       crypto,
       newSerial,
+      confirmNew: () => confirmNew(raw, admitted),
       ensureTrustBundle: () => publisher.ensureTrustBundle(admitted),
       checkPublished: (sha256) => publisher.checkPublished(owner.trustDomain, sha256),
       ...(step === undefined ? {} : { step }),
     });
   }
 
+  async function confirmNew(raw: CertificateAuthority, admitted: AdmittedAuthority): Promise<void> {
+    const { name } = admitted.owner;
+    const now = await client.get<CertificateAuthority>(certificateAuthorities, name);
+    if (now.metadata.uid !== raw.metadata.uid || (now.status?.authorities ?? []).length > 0) {
+      // Whoever was faster did all of it: the watch brings that.
+      throw new MangroveError('KUBE_CONFLICT', `${name} is not any more what the watch showed`);
+    }
+    const published = await publisher.countPublished(admitted);
+    if (published > 0) {
+      throw new MangroveError(
+        'CA_AUTHORITY_MISSING',
+        `${published} roots of an earlier ${name} are published and may have leaves that live; to begin anew all the same, delete TrustBundle ${admitted.owner.trustDomain} first`,
+      );
+    }
+  }
+
   function describeProgress(
     raw: CertificateAuthority,
-    { authorities: all, trustBundle, waitingFor }: Progress,
+    { authorities: all, trustBundle, publishedSignerNames, waitingFor }: Progress,
   ): CertificateAuthorityStatus {
     const described = describeAuthorities(all);
     const active = described.authorities.find(({ phase }) => phase === 'Active');
@@ -102,6 +124,7 @@ export function createAuthorityReconciler(
       authorities: described.authorities,
       activeAuthority: described.activeAuthority,
       trustBundle,
+      publishedSignerNames: [...publishedSignerNames],
       ...conditions(
         raw,
         active === undefined

@@ -1,17 +1,15 @@
 import type { Authority } from '#ca/authority/authority.ts';
-import type { AuthorityTimestamps } from '#ca/authority/phase.ts';
 import type { NewRoot } from '#ca/authority/root.ts';
 import {
   authorityLabel,
   type AuthoritySecret,
+  decodeAnnotations,
   decodeAuthority,
   decodeRootKey,
-  decodeTimestamps,
   encodeAuthoritySecret,
-  timestampAnnotation,
+  encodeChange,
 } from '#ca/authority/secret.ts';
 import type { AuthorityOwner, AuthorityStore } from '#ca/authority/store.ts';
-import type { RootKey } from '#ca/issuance/issuing-certificate.ts';
 import { MangroveError } from '#errors/error.ts';
 import type { Cache } from '#kube/cache.ts';
 import type { KubeClient } from '#kube/client.ts';
@@ -54,11 +52,23 @@ export function createSecretStore({
     return authority;
   }
 
-  function recall({ metadata }: PartialObjectMetadata): Authority | undefined {
+  /** What was read of this very Secret before, with what its metadata says now. */
+  function recall(owner: AuthorityOwner, { metadata }: PartialObjectMetadata): Authority | undefined {
     const before = known.get(metadata.uid ?? '');
-    if (before === undefined) return undefined;
+    // The same Secret under a CertificateAuthority of the same name and another trust domain is judged anew, and refused.
+    if (before === undefined || before.trustDomain !== owner.trustDomain) return undefined;
     const { resourceVersion = before.resourceVersion, annotations = {} } = metadata;
-    return { ...before, resourceVersion, timestamps: decodeTimestamps(metadata.name, annotations) };
+    return { ...before, resourceVersion, ...decodeAnnotations(metadata.name, annotations) };
+  }
+
+  function resolve(
+    owner: AuthorityOwner,
+    secrets: readonly PartialObjectMetadata[],
+  ): Promise<readonly Authority[]> {
+    const one = async (secret: PartialObjectMetadata): Promise<Authority> =>
+      recall(owner, secret) ??
+      remember(owner, decodeAuthority(await readOne(owner, secret.metadata.name), owner.trustDomain));
+    return Promise.all(secrets.map(one));
   }
 
   function seen(owner: AuthorityOwner): readonly PartialObjectMetadata[] {
@@ -66,20 +76,12 @@ export function createSecretStore({
   }
 
   return {
-    observed(owner) {
-      return Promise.all(
-        seen(owner).map(
-          async (secret) =>
-            recall(secret) ??
-            remember(owner, decodeAuthority(await readOne(owner, secret.metadata.name), owner.trustDomain)),
-        ),
-      );
-    },
+    observed: (owner) => resolve(owner, seen(owner)),
 
     remembered(owner) {
       const authorities: Authority[] = [];
       for (const secret of seen(owner)) {
-        const authority = recall(secret);
+        const authority = recall(owner, secret);
         if (authority === undefined) return undefined;
         authorities.push(authority);
       }
@@ -87,11 +89,12 @@ export function createSecretStore({
     },
 
     async read(owner) {
-      const { items } = await client.list<AuthoritySecret>(secrets, {
+      const { items } = await client.list<PartialObjectMetadata>(secrets, {
         namespace,
         labelSelector: `${authorityLabel}=${owner.name}`,
+        metadataOnly: true,
       });
-      return items.map((secret) => remember(owner, decodeAuthority(secret, owner.trustDomain)));
+      return resolve(owner, items);
     },
 
     async create(owner: AuthorityOwner, generation: number, root: NewRoot, createdAt: number) {
@@ -108,16 +111,16 @@ export function createSecretStore({
       }
     },
 
-    async stamp(authority: Authority, kind: keyof AuthorityTimestamps, seconds: number) {
+    async write(authority, change) {
       const { secretName: name, secretUid: uid, resourceVersion } = authority;
       // A merge patch of metadata alone: the key does not travel, and the resourceVersion is the precondition.
-      const body = { metadata: { uid, resourceVersion, annotations: timestampAnnotation(kind, seconds) } };
+      const body = { metadata: { uid, resourceVersion, annotations: encodeChange(change) } };
       await client.patch(secrets, { name, namespace }, { type: 'merge', body });
     },
 
-    async rootKey(authority: Authority): Promise<RootKey> {
-      const secret = await client.get<AuthoritySecret>(secrets, authority.secretName, { namespace });
-      return { certificate: authority.certificate, key: decodeRootKey(secret, authority.certificate) };
+    async rootKey({ secretName, certificate }) {
+      const secret = await client.get<AuthoritySecret>(secrets, secretName, { namespace });
+      return decodeRootKey(secret, certificate);
     },
 
     serverTime() {

@@ -22,8 +22,13 @@ export async function replicaReport(
     'mangrove.dev/authorities': issuing.map(({ authority }) => authority).join(','),
     'mangrove.dev/issuing-certificates': issuing.map(({ certificate }) => certificate.sha256).join(','),
   };
-  for (const { authority } of issuing) {
-    const key = `${newestPrefix}${authority}`;
+  // Also authorities that it issued under before: what it signed lives on when the signer is gone.
+  const before = Object.keys(current).filter((key) => key.startsWith(newestPrefix));
+  const keys = new Set(
+    [...signers.issuedUnder()].map((authority) => `${newestPrefix}${authority}`).concat(before),
+  );
+  for (const key of keys) {
+    const authority = key.slice(newestPrefix.length);
     const newest = await ledger.newestNotAfter(authority);
     const text = newest === undefined ? undefined : formatTimestamp(newest);
     // RFC 3339 of one shape compares as text.

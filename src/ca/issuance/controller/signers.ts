@@ -1,14 +1,16 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Authority } from '#ca/authority/authority.ts';
-import { type AdmittedAuthority, admitAuthority } from '#ca/authority/claims.ts';
+import { admitAuthority } from '#ca/authority/claims.ts';
 import { activeAuthority } from '#ca/authority/phase.ts';
-import type { CertificateAuthority } from '#ca/authority/resource.ts';
+import { checkRemembered } from '#ca/authority/remembered.ts';
+import type { AuthoritySpec, CertificateAuthority } from '#ca/authority/resource.ts';
 import type { AuthorityStore } from '#ca/authority/store.ts';
 import { type IssuingKey, mintIssuingKey } from '#ca/issuance/issuing-certificate.ts';
 import { leafProfile } from '#ca/issuance/profile.ts';
-import { issuingValidity, renewAt, shouldMint } from '#ca/issuance/renewal.ts';
+import { issuingValidity, renewAt, shouldMint, type Validity } from '#ca/issuance/renewal.ts';
 import type { FindSigner, Signer } from '#ca/issuance/signer.ts';
-import { MangroveError } from '#errors/error.ts';
+import { errorCode, MangroveError } from '#errors/error.ts';
 import type { Cache } from '#kube/cache.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 
@@ -25,37 +27,55 @@ export interface SignersOptions {
   readonly onChange: (certificateAuthority: string, signer: Signer | undefined) => void;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Milliseconds that never go back. */
+  readonly monotonic: () => number;
+  readonly observer: SignersObserver;
+}
+
+/** Told what this replica holds, for metrics. */
+export interface SignersObserver {
+  /** The issuing certificate in use, with the second at which it expires. */
+  issuing(certificateAuthority: string, notAfter: number): void;
+  /** Second at which the API server was asked whether this replica may sign, and said yes. */
+  confirmed(certificateAuthority: string, at: number): void;
 }
 
 /** The signers of this replica: which it holds now, and the reconciler that keeps them so. Every replica has its own. */
 export interface Signers {
   readonly find: FindSigner;
+  /** Ids of every authority that this process ever issued under. */
+  issuedUnder(): ReadonlySet<string>;
   /** Every issuing key in use. */
   issuing(): readonly IssuingKey[];
   /** The key is the name of a CertificateAuthority. */
   reconcile(name: string): Promise<{ readonly requeueAfterMs: number } | undefined>;
 }
 
-/** Between two looks at a CertificateAuthority whose issuing certificate is not due. */
+/** Between two confirmations, and between two looks at an authority whose issuing certificate is not due. */
 const resyncMs = 60_000;
+
+interface Held {
+  /** Signer names that are published and may be served. */
+  readonly signerNames: readonly string[];
+  readonly signer: Signer;
+  readonly spec: AuthoritySpec;
+  /** When the read was sent that showed that the authority is the active one. */
+  readonly confirmed: Moment;
+}
+
+interface Moment {
+  readonly wall: number;
+  readonly monotonic: number;
+}
 
 export function createSigners(options: SignersOptions): Signers {
   const { store, ledger, authorities, log } = options;
   /** By name of the CertificateAuthority. */
-  const held = new Map<string, { readonly signerNames: readonly string[]; readonly signer: Signer }>();
-  const bySignerName = new Map<string, Signer>();
-
-  function publish(): void {
-    bySignerName.clear();
-    for (const { signerNames, signer } of held.values()) {
-      for (const signerName of signerNames) bySignerName.set(signerName, signer);
-    }
-  }
+  const held = new Map<string, Held>();
+  const issuedUnder = new Set<string>();
 
   function drop(name: string): void {
-    if (!held.delete(name)) return;
-    publish();
-    options.onChange(name, undefined);
+    if (held.delete(name)) options.onChange(name, undefined);
   }
 
   async function reconcile(name: string): Promise<{ readonly requeueAfterMs: number } | undefined> {
@@ -64,61 +84,69 @@ export function createSigners(options: SignersOptions): Signers {
       drop(name);
       return undefined;
     }
-    let admitted: AdmittedAuthority;
     try {
-      admitted = admitAuthority(raw, authorities.list());
+      return await hold(name, raw);
     } catch (error) {
-      drop(name);
+      // What is wrong with the authority itself ends its signatures at once; an API server that does not answer only
+      // lets the confirmation grow old.
+      if (errorCode(error)?.startsWith('CA_') === true) drop(name);
       throw error;
     }
-    const generations = await store.observed(admitted.owner);
+  }
+
+  async function hold(
+    name: string,
+    raw: CertificateAuthority,
+  ): Promise<{ readonly requeueAfterMs: number } | undefined> {
+    const { owner, spec } = admitAuthority(raw, authorities.list());
+    const confirmed = { wall: options.now(), monotonic: options.monotonic() };
+    const generations = await store.read(owner);
+    checkRemembered(name, generations, raw.status?.authorities ?? []);
     const active = activeAuthority(generations);
     if (active === undefined) {
       drop(name);
       return undefined;
     }
-    const issuing = await issuingKeyFor(name, admitted, active);
+    options.observer.confirmed(name, Math.floor(confirmed.wall / 1000));
+    const issuing = await issuingKeyFor(name, spec, active);
     const authorityKeyIds = new Set([...generations.map(({ id }) => id), keyId(issuing)]);
-    const signer: Signer = { profile: leafProfile(admitted.spec), issuing, authorityKeyIds };
-    const before = held.get(name)?.signer.issuing;
-    held.set(name, { signerNames: admitted.spec.signerNames, signer });
-    publish();
-    if (before !== issuing) options.onChange(name, signer);
-    const dueMs = renewAt(admitted.spec, issuing.certificate) * 1000 - options.now();
-    return { requeueAfterMs: Math.min(Math.max(dueMs, 1000), resyncMs) };
+    const signer: Signer = { profile: leafProfile(spec, active.maxLeafLifetime), issuing, authorityKeyIds };
+    const published = raw.status?.publishedSignerNames ?? [];
+    const signerNames = spec.signerNames.filter((signerName) => published.includes(signerName));
+    const before = held.get(name);
+    held.set(name, { signerNames, signer, spec, confirmed });
+    issuedUnder.add(issuing.authority);
+    if (before?.signer.issuing !== issuing || !isDeepStrictEqual(before.signerNames, signerNames)) {
+      options.observer.issuing(name, issuing.certificate.notAfter);
+      options.onChange(name, signer);
+    }
+    const dueMs = renewAt(spec, issuing.certificate) * 1000 - options.now();
+    // A renewal that is due and did not happen is tried again at the usual pace: there is the overlap for it.
+    return { requeueAfterMs: dueMs > 0 ? Math.min(dueMs, resyncMs) : resyncMs };
   }
 
-  async function issuingKeyFor(
-    name: string,
-    { owner, spec }: AdmittedAuthority,
-    active: Authority,
-  ): Promise<IssuingKey> {
-    const current = held.get(name)?.signer.issuing;
-    const usable = current?.authority === active.id ? current : undefined;
+  async function issuingKeyFor(name: string, spec: AuthoritySpec, active: Authority): Promise<IssuingKey> {
     const now = options.now();
     const seconds = Math.floor(now / 1000);
+    const usable = usableKey(held.get(name), spec, active);
     if (usable !== undefined && !shouldMint(spec, active.certificate, usable.certificate, seconds))
       return usable;
-    const request = {
-      trustDomain: owner.trustDomain,
-      algorithm: spec.issuing.algorithm,
-      serial: options.newSerial(),
-      ...issuingValidity(spec, active.certificate, seconds),
-      now,
-      replica: options.replica,
-    };
+    const validity = issuingValidity(spec, active.certificate, seconds);
     try {
-      const minted = await mintIssuingKey(request, await store.rootKey(active), {
-        crypto: options.crypto,
-        ledger,
-      });
+      requireLife(spec, validity, seconds);
+      const request = {
+        trustDomain: spec.trustDomain,
+        algorithm: spec.issuing.algorithm,
+        serial: options.newSerial(),
+        ...validity,
+        now,
+        replica: options.replica,
+      };
+      const root = { certificate: active.certificate, key: () => store.rootKey(active) };
+      const minted = await mintIssuingKey(request, root, { crypto: options.crypto, ledger });
+      const serial = request.serial.toString('hex');
       log.info(
-        {
-          certificateAuthority: name,
-          authority: active.id,
-          serial: request.serial.toString('hex'),
-          notAfter: request.notAfter,
-        },
+        { certificateAuthority: name, authority: active.id, serial, notAfter: validity.notAfter },
         'issuing certificate minted',
       );
       return minted;
@@ -126,25 +154,51 @@ export function createSigners(options: SignersOptions): Signers {
       // A renewal that fails early harms nobody yet: the present certificate signs on, and the error is seen.
       if (usable === undefined || usable.certificate.notAfter <= seconds) throw error;
       log.warn(
-        { certificateAuthority: name, err: error },
+        { certificateAuthority: name, code: errorCode(error), err: error },
         'issuing certificate not renewed; the present one goes on',
       );
       return usable;
     }
   }
 
+  function requireConfirmed({ confirmed, spec, signer }: Held): Signer {
+    // By the larger of two clocks: one may stand still while the machine sleeps, the other may be set back.
+    const age = Math.max(options.now() - confirmed.wall, options.monotonic() - confirmed.monotonic);
+    if (age <= spec.rotation.stalenessBoundSeconds * 1000) return signer;
+    throw new MangroveError(
+      'CA_NOT_CONFIRMED',
+      `last confirmed ${Math.round(age / 1000)} s ago; the bound is ${spec.rotation.stalenessBoundSeconds} s`,
+    );
+  }
+
   return {
     reconcile,
     issuing: () => [...held.values()].map(({ signer }) => signer.issuing),
+    issuedUnder: () => issuedUnder,
     find(signerName) {
-      const signer = bySignerName.get(signerName);
-      if (signer !== undefined) return signer;
+      for (const each of held.values()) {
+        if (each.signerNames.includes(signerName)) return requireConfirmed(each);
+      }
       const claimed = authorities.list().some(({ spec }) => spec.signerNames.includes(signerName));
       throw claimed
-        ? new MangroveError('CA_NOT_READY', `no authority of ${signerName} is active on this replica yet`)
+        ? new MangroveError('CA_NOT_READY', `no authority signs for ${signerName} on this replica yet`)
         : new MangroveError('CA_UNKNOWN_SIGNER', `no CertificateAuthority has the signer name ${signerName}`);
     },
   };
+}
+
+/** The key in use, unless it is of another authority or of an algorithm that the spec does not ask for any more. */
+function usableKey(held: Held | undefined, spec: AuthoritySpec, active: Authority): IssuingKey | undefined {
+  const issuing = held?.signer.issuing;
+  const fits =
+    issuing?.authority === active.id && issuing.certificate.publicKey.algorithm === spec.issuing.algorithm;
+  return fits ? issuing : undefined;
+}
+
+/** Before anything is recorded: a root that ends too soon for any leaf is no fault of the certificate that is made. */
+function requireLife({ leaf }: AuthoritySpec, { notAfter }: Validity, now: number): void {
+  if (notAfter - now >= leaf.minLifetimeSeconds) return;
+  throw new MangroveError('CA_ISSUER_EXPIRING', `the root has ${notAfter - now} s left`);
 }
 
 function keyId({ certificate }: IssuingKey): string {
