@@ -9,17 +9,18 @@ import { createSecretStore } from '#ca/authority/controller/secret-store.ts';
 import type { CertificateAuthority } from '#ca/authority/resource.ts';
 import { authorityLabel } from '#ca/authority/secret.ts';
 import { replicaReport } from '#ca/issuance/controller/replica-report.ts';
-import { createSigners } from '#ca/issuance/controller/signers.ts';
+import { createSigners, type Signers } from '#ca/issuance/controller/signers.ts';
 import type { Step } from '#ca/issuance/issue.ts';
 import { newSerial, pooled, replicaByte } from '#ca/issuance/serial.ts';
 import { webCrypto } from '#ca/keys/web-crypto.ts';
 import { createBacklog } from '#csr/signing-request/controller/backlog.ts';
-import { createLiveUids, liveResources } from '#csr/signing-request/controller/live-uids.ts';
+import { createLiveUids, liveResources, liveUid } from '#csr/signing-request/controller/live-uids.ts';
 import { createSigningRequestReconciler } from '#csr/signing-request/controller/reconciler.ts';
+import type { LiveKind } from '#csr/signing-request/live-identity.ts';
 import { createKubeClient } from '#kube/client.ts';
 import { pause } from '#kube/clock.ts';
 import { createEventRecorder } from '#kube/event.ts';
-import { requireSynced } from '#kube/follow.ts';
+import { type Followed, requireSynced } from '#kube/follow.ts';
 import { startHeartbeat } from '#kube/heartbeat.ts';
 import type { AnyObject, PartialObjectMetadata } from '#kube/object.ts';
 import { certificateAuthorities, secrets } from '#kube/resource.ts';
@@ -77,11 +78,9 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     labelSelector: authorityLabel,
     metadataOnly: true,
   });
-  const live = {
-    ServiceAccount: observe(base, liveResources.ServiceAccount, uidOf, { metadataOnly: true }),
-    Pod: observe(base, liveResources.Pod, uidOf, { metadataOnly: true }),
-    Node: observe(base, liveResources.Node, uidOf, { metadataOnly: true }),
-  };
+  const liveOf = (kind: LiveKind): Followed<string> =>
+    observe(base, liveResources[kind], (raw: AnyObject) => liveUid(kind, raw), { metadataOnly: true });
+  const live = { ServiceAccount: liveOf('ServiceAccount'), Pod: liveOf('Pod'), Node: liveOf('Node') };
   const store = createSecretStore({
     client,
     namespace: config.namespace,
@@ -165,6 +164,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     isLeader: () => election.isLeader(),
     handles: ({ spec }) =>
       spec.sources.every(({ authority }) => authority === undefined || handles(authority.name)),
+    onTrustBundle: (names) => names.filter(handles).forEach((name) => queues.authority.add(name)),
     events,
     log,
     observer: metrics.bundles,
@@ -214,11 +214,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
   const answer = createSigningRequestReconciler({
     ...common,
     findSigner: signers.find,
-    uids: createLiveUids(client, {
-      ServiceAccount: live.ServiceAccount.cache,
-      Pod: live.Pod.cache,
-      Node: live.Node.cache,
-    }),
+    uids: createLiveUids(client, live, common.monotonic),
     backlog,
     observer: frontDoor,
   });
@@ -240,18 +236,17 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     ready: () =>
       checkReadiness([
         ['watches', () => requireSynced([...watched, backlog])],
-        ['ledger', () => ledger.check()],
-        ...handled().map(({ metadata, spec }) => {
-          const check = (): void => spec.signerNames.forEach(signers.find);
-          return [`authority/${metadata.name}`, check] as const;
-        }),
+        ['ledger', () => ledger.check().then(() => 'it can record')],
+        ...handled().map((raw) => [`authority/${raw.metadata.name}`, () => canSign(raw, signers)] as const),
       ]),
   });
 
   async function stop(): Promise<void> {
     health.drain();
     draining.abort();
-    await Promise.allSettled([...(await controllers), bundles.done, ...watched.map(({ done }) => done)]);
+    const done = [...(await controllers), bundles.done, ...watched.map(({ done }) => done)];
+    // Whoever waits for a silent API server longer than it was granted is left behind: the ledger must still be closed.
+    await Promise.race([Promise.allSettled(done), pause(config.drainSeconds * 1000, ending.signal)]);
     // Events that repeat are held back for a while; nobody waits for them to leave.
     await Promise.race([events.flushed(), pause(eventFlushMs, ending.signal)]);
     ending.abort();
@@ -265,11 +260,18 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
   return { health, stop: () => (stopped ??= stop()) };
 }
 
+/**
+ * One CertificateAuthority that cannot sign anywhere must not take the others out of service: a replica is unready only
+ * for one that is Ready and that it cannot sign for itself.
+ */
+function canSign({ status }: CertificateAuthority, signers: Signers): string {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status !== 'True') return `not in service: ${ready?.reason ?? 'new'}`;
+  for (const signerName of status?.publishedSignerNames ?? []) signers.find(signerName);
+  return 'it can sign';
+}
+
 function sameSpec(previous: AnyObject, current: AnyObject): boolean {
   const { uid, generation } = current.metadata;
   return previous.metadata.uid === uid && previous.metadata.generation === generation;
-}
-
-function uidOf({ metadata }: AnyObject): string | undefined {
-  return metadata.uid;
 }

@@ -31,6 +31,8 @@ export interface BundleControllerOptions {
   readonly ready?: Promise<unknown>;
   /** Which TrustBundles are ours to publish; default all. The others still count when a target is claimed twice. */
   readonly handles?: (bundle: TrustBundle) => boolean;
+  /** A TrustBundle appeared, changed or went away, its status included; with the CertificateAuthorities that it reads. */
+  readonly onTrustBundle?: (authorities: readonly string[]) => void;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly log: Logger;
   readonly observer?: BundleObserver;
@@ -112,6 +114,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
   }
 
   bundles.onChange((previous, current) => {
+    options.onTrustBundle?.([...(previous?.authorities ?? []), ...(current?.authorities ?? [])]);
     // Our own status, written a moment ago.
     if (current !== undefined && sameSpec(previous, current)) return;
     for (const entry of [previous, current]) {

@@ -68,6 +68,10 @@ export const bundlesErrors = {
     'TargetConflicted',
     'Let only one TrustBundle name this target; while several do, the oldest one publishes.',
   ),
+  BUNDLE_SIGNER_POOLED: misconfigured(
+    'SignerPooled',
+    'Give each trust domain a signer name of its own, or delete the other ClusterTrustBundle once nobody mounts it: pods that select by this signer name would trust both.',
+  ),
   BUNDLE_TARGET_FORBIDDEN: {
     ...unavailable(
       'TargetForbidden',

@@ -18,7 +18,7 @@ export function follow<T>(options: Omit<ReflectorOptions<T, never, AnyObject & T
 }
 
 /** @throws MangroveError KUBE_NOT_SYNCED while a first list is not complete */
-export function requireSynced(watches: readonly { hasSynced(): boolean }[]): void {
-  if (watches.every((watch) => watch.hasSynced())) return;
+export function requireSynced(watches: readonly { hasSynced(): boolean }[]): string {
+  if (watches.every((watch) => watch.hasSynced())) return 'the first lists are complete';
   throw new MangroveError('KUBE_NOT_SYNCED', 'the first lists from the API server are not complete');
 }

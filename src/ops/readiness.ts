@@ -1,8 +1,8 @@
 import { errorMessage } from '#errors/error.ts';
 import type { Check, Readiness } from '#ops/health.ts';
 
-/** A name and a test that throws with the reason why not. */
-export type NamedCheck = readonly [name: string, check: () => void | Promise<void>];
+/** A name and a test: it says what it saw, or throws with the reason why not. */
+export type NamedCheck = readonly [name: string, check: () => string | Promise<string>];
 
 /** Runs every check, side by side, and reports each: one that fails hides no other. */
 export async function checkReadiness(checks: readonly NamedCheck[]): Promise<Readiness> {
@@ -12,8 +12,7 @@ export async function checkReadiness(checks: readonly NamedCheck[]): Promise<Rea
 
 async function run(name: string, check: NamedCheck[1]): Promise<Check> {
   try {
-    await check();
-    return { name, ok: true, message: 'ok' };
+    return { name, ok: true, message: await check() };
   } catch (error) {
     return { name, ok: false, message: errorMessage(error) };
   }

@@ -1,4 +1,4 @@
-import { createPublicKey, hash, type KeyObject } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type DerReader, readDer } from '#x509/der/reader.ts';
 import { Tag } from '#x509/der/tag.ts';
 import { type EllipticCurve, ellipticCurves, isOnCurve } from '#x509/elliptic-curve.ts';
@@ -15,8 +15,6 @@ export interface PublicKey {
   readonly keyId: Buffer;
   /** SHA-256 of the SubjectPublicKeyInfo. */
   readonly sha256: Buffer;
-  /** The key in OpenSSL, imported once. Throws KEY_UNUSABLE if OpenSSL refuses it. */
-  keyObject(): KeyObject;
 }
 
 const ecPublicKey = '1.2.840.10045.2.1';
@@ -138,11 +136,10 @@ function checkRsa(bits: Buffer): KeyAlgorithm {
   );
 }
 
-/** Hashes and the OpenSSL key are made when first asked for: a request that is refused never needs them. */
+/** Hashes are made when first asked for: a request that is refused never needs them. */
 function publicKey(algorithm: KeyAlgorithm, spki: Buffer, bits: Buffer): PublicKey {
   let keyId: Buffer | undefined;
   let sha256: Buffer | undefined;
-  let imported: KeyObject | undefined;
   return {
     algorithm,
     spki,
@@ -152,16 +149,5 @@ function publicKey(algorithm: KeyAlgorithm, spki: Buffer, bits: Buffer): PublicK
     get sha256() {
       return (sha256 ??= hash('sha256', spki, 'buffer'));
     },
-    keyObject() {
-      return (imported ??= importKey(spki));
-    },
   };
-}
-
-function importKey(spki: Buffer): KeyObject {
-  try {
-    return createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  } catch (cause) {
-    throw new X509Error('KEY_UNUSABLE', 'OpenSSL does not take the public key', { cause });
-  }
 }

@@ -61,7 +61,11 @@ export function canSign(key: KeyAlgorithm, signature: SignatureAlgorithm): boole
   return keyAlgorithms[key].family === signatureAlgorithms[signature].family;
 }
 
-/** False for a signature that is not of this key over these bytes, also for a key of another family. */
+/**
+ * False for a signature that is not of this key over these bytes, also for a key of another family. The key goes to
+ * OpenSSL as DER and no KeyObject is made of it: most keys verify once, and KeyObjects gather until a full collection.
+ * Throws KEY_UNUSABLE if OpenSSL refuses the key.
+ */
 export function verifySignature(
   algorithm: SignatureAlgorithm,
   key: PublicKey,
@@ -69,7 +73,12 @@ export function verifySignature(
   signature: Buffer,
 ): boolean {
   if (!canSign(key.algorithm, algorithm)) return false;
-  return verify(signatureAlgorithms[algorithm].hash, data, key.keyObject(), signature);
+  try {
+    const spki = { key: key.spki, format: 'der', type: 'spki' } as const;
+    return verify(signatureAlgorithms[algorithm].hash, data, spki, signature);
+  } catch (cause) {
+    throw new X509Error('KEY_UNUSABLE', 'OpenSSL does not take the public key', { cause });
+  }
 }
 
 /** Signs on this thread; an ECDSA signature is a DER Ecdsa-Sig-Value (RFC 3279 §2.2.3). */

@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import { checkReadiness } from '#ops/readiness.ts';
 
 test('every check that holds makes it ready', async () => {
-  const checks = [['a', () => undefined] as const, ['b', async () => undefined] as const];
+  const checks = [['a', () => 'seen'] as const, ['b', async () => 'later'] as const];
   expect(await checkReadiness(checks)).toEqual({
     ready: true,
     checks: [
-      { name: 'a', ok: true, message: 'ok' },
-      { name: 'b', ok: true, message: 'ok' },
+      { name: 'a', ok: true, message: 'seen' },
+      { name: 'b', ok: true, message: 'later' },
     ],
   });
 });
@@ -19,7 +19,7 @@ test('one that fails, at once or later, is named with its reason and hides no ot
   const checks = [
     ['ledger', fails] as const,
     ['later', () => Promise.reject(new Error('no server'))] as const,
-    ['fine', () => undefined] as const,
+    ['fine', () => 'ok'] as const,
   ];
   expect(await checkReadiness(checks)).toEqual({
     ready: false,

@@ -3,6 +3,7 @@ import {
   corrected,
   type DesiredClusterTrustBundle,
   differences,
+  TRUST_DOMAIN_ANNOTATION,
 } from '#bundles/target/cluster-trust-bundle.ts';
 import { type Claimant, requireOwned } from '#bundles/target/ownership.ts';
 import { errorCode, MangroveError } from '#errors/error.ts';
@@ -120,6 +121,7 @@ async function create({ client, resource, desired, signal }: Publication): Promi
     metadata: { name, labels, annotations },
     spec: { ...(signerName !== undefined && { signerName }), trustBundle: bundle.pem },
   };
+  await requireUnpooled({ client, resource, desired, signal });
   try {
     await client.create(resource, object, { signal });
     return true;
@@ -127,6 +129,33 @@ async function create({ client, resource, desired, signal }: Publication): Promi
     if (errorCode(error) === 'KUBE_ALREADY_EXISTS') return false;
     throw error;
   }
+}
+
+/**
+ * The kubelet merges every bundle of a signer that a selector matches: two trust domains under one signer name would
+ * vouch for each other. So a bundle is not begun beside one of another trust domain, whoever left it there.
+ */
+async function requireUnpooled({
+  client,
+  resource,
+  desired,
+  signal,
+}: Pick<Publication, 'client' | 'resource' | 'desired' | 'signal'>): Promise<void> {
+  const { signerName, annotations } = desired;
+  if (signerName === undefined) return;
+  const { items } = await client.list<ClusterTrustBundle>(resource, {
+    fieldSelector: `spec.signerName=${signerName}`,
+    signal,
+  });
+  const own = annotations[TRUST_DOMAIN_ANNOTATION];
+  const other = items.find(
+    ({ metadata }) => (metadata.annotations?.[TRUST_DOMAIN_ANNOTATION] ?? own) !== own,
+  );
+  if (other === undefined) return;
+  throw new MangroveError(
+    'BUNDLE_SIGNER_POOLED',
+    `ClusterTrustBundle ${other.metadata.name} publishes trust domain ${other.metadata.annotations?.[TRUST_DOMAIN_ANNOTATION]} under the same signer name ${signerName}`,
+  );
 }
 
 /** What counts is what a reader gets, not what the answer to the write said. */

@@ -2,7 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { type AdmittedAuthority, admitAuthority } from '#ca/authority/claims.ts';
 import { advance, type Progress, type Publication } from '#ca/authority/lifecycle.ts';
-import type { CertificateAuthority, CertificateAuthorityStatus } from '#ca/authority/resource.ts';
+import type {
+  AuthorityStatus,
+  CertificateAuthority,
+  CertificateAuthorityStatus,
+} from '#ca/authority/resource.ts';
 import { formatTimestamp } from '#ca/authority/secret.ts';
 import { describeAuthorities } from '#ca/authority/status.ts';
 import type { AuthorityStore } from '#ca/authority/store.ts';
@@ -50,8 +54,8 @@ export interface AuthorityReconcilerOptions {
   readonly step?: Step;
 }
 
-/** How soon to look again while a gate is closed: its evidence comes from another object's controller. */
-const gatePollMs = 200;
+/** How soon to look again while a gate is closed; what opens it, a change of the TrustBundle, wakes us before that. */
+const gatePollMs = 10_000;
 /** How often to look at an authority that nothing happened to. */
 const resyncMs = 5 * 60_000;
 
@@ -119,33 +123,27 @@ export function createAuthorityReconciler(
   ): CertificateAuthorityStatus {
     const described = describeAuthorities(all);
     const active = described.authorities.find(({ phase }) => phase === 'Active');
+    const ready = readiness(
+      active,
+      publishedSignerNames,
+      raw.spec.signerNames,
+      waitingFor,
+      formatTimestamp(Math.floor(options.now() / 1000)),
+    );
     return {
       ...raw.status,
       authorities: described.authorities,
       activeAuthority: described.activeAuthority,
       trustBundle,
       publishedSignerNames: [...publishedSignerNames],
-      ...conditions(
-        raw,
-        active === undefined
-          ? {
-              status: 'False',
-              reason: 'AwaitingPublication',
-              message: waitingFor ?? 'no authority is active',
-            }
-          : {
-              status: 'True',
-              reason: 'Active',
-              message: `generation ${active.generation} signs until ${active.notAfter}`,
-            },
-      ),
+      ...conditions(raw, ready),
     };
   }
 
-  /** A fault of the API server says nothing about the authority and is not written into its status. */
+  /** That the API server did not answer says nothing about the authority; that it refuses us does. */
   async function reportFailure(raw: CertificateAuthority, error: unknown): Promise<void> {
     const code = errorCode(error);
-    if (code?.startsWith('CA_') !== true) return;
+    if (code?.startsWith('CA_') !== true && code !== 'KUBE_FORBIDDEN' && code !== 'KUBE_INVALID') return;
     const { reason, fix } = errorRow(error);
     const message = `${errorMessage(error)}. ${fix} (${code})`;
     options.events.record(raw, { type: 'Warning', reason, message });
@@ -154,7 +152,7 @@ export function createAuthorityReconciler(
 
   function conditions(
     raw: CertificateAuthority,
-    ready: { readonly status: 'True' | 'False'; readonly reason: string; readonly message: string },
+    ready: ReadyCondition,
   ): Pick<CertificateAuthorityStatus, 'conditions' | 'observedGeneration'> {
     const observedGeneration = raw.metadata.generation ?? 0;
     const next = { type: 'Ready', ...ready, observedGeneration };
@@ -179,4 +177,39 @@ export function createAuthorityReconciler(
   }
 
   return reconcile;
+}
+
+interface ReadyCondition {
+  readonly status: 'True' | 'False';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** @param now RFC 3339, whole seconds, which compares as text. */
+function readiness(
+  active: AuthorityStatus | undefined,
+  published: readonly string[],
+  wanted: readonly string[],
+  waitingFor: string | undefined,
+  now: string,
+): ReadyCondition {
+  if (active !== undefined && active.notAfter <= now) {
+    return {
+      status: 'False',
+      reason: 'Expired',
+      message: `the root of generation ${active.generation} ended at ${active.notAfter}`,
+    };
+  }
+  if (active === undefined || published.length < wanted.length) {
+    return {
+      status: 'False',
+      reason: 'AwaitingPublication',
+      message: waitingFor ?? 'no authority is active',
+    };
+  }
+  return {
+    status: 'True',
+    reason: 'Active',
+    message: `generation ${active.generation} signs until ${active.notAfter}`,
+  };
 }

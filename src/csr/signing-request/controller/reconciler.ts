@@ -26,23 +26,34 @@ export interface SigningRequestReconcilerOptions extends AnswerContext {
   readonly log: Logger;
 }
 
+/** A certificate that was signed but not delivered is delivered later only with this much of its life left. */
+const leastLifeMs = 300_000;
+
 /** Answers one CertificateSigningRequest with one write and no read. The key is its name. */
 export function createSigningRequestReconciler(
   options: SigningRequestReconcilerOptions,
 ): (name: string) => Promise<void> {
   const { client, backlog, log, step } = options;
-  /** UIDs whose last write was answered by silence: they are read before they are decided again. */
-  const uncertain = new Set<string>();
+  /**
+   * Answers whose write failed, by name: they are written again, to the object as it is then, and nothing is signed
+   * twice. Gone with the request.
+   */
+  const unwritten = new Map<string, { readonly uid: string | undefined; readonly given: Answer }>();
 
-  async function current(name: string): Promise<CertificateSigningRequest | undefined> {
+  /** The request as it is now, with the answer that it had before, if one waits to be written. */
+  async function current(name: string): Promise<Current | undefined> {
     const cached = backlog.get(name);
-    const uid = cached?.metadata.uid;
-    if (cached === undefined || uid === undefined || !uncertain.has(uid)) return cached;
+    const earlier = unwritten.get(name);
+    if (cached === undefined || earlier?.uid !== cached.metadata.uid) unwritten.delete(name);
+    if (cached === undefined || !unwritten.has(name)) return cached && { request: cached, given: undefined };
     const live = await client
       .get<CertificateSigningRequest>(certificateSigningRequests, name)
       .catch(ignoreGone);
-    uncertain.delete(uid);
-    return live?.metadata.uid === uid && awaitsSignature(live) ? live : undefined;
+    if (live === undefined || live.metadata.uid !== cached.metadata.uid || !awaitsSignature(live)) {
+      unwritten.delete(name);
+      return undefined;
+    }
+    return { request: live, given: usable(earlier?.given, options.now()) };
   }
 
   /** False when the request is not any more what was answered. */
@@ -54,11 +65,12 @@ export function createSigningRequestReconciler(
     await step?.('answer/write');
     try {
       await client.updateStatus(certificateSigningRequests, answered);
+      unwritten.delete(request.metadata.name);
       return true;
     } catch (error) {
       // It changed or went away while we signed: what it is now arrives by the watch, and the serial is in the ledger.
       if (isConflict(error) || isNotFound(error)) return false;
-      if (request.metadata.uid !== undefined) uncertain.add(request.metadata.uid);
+      unwritten.set(request.metadata.name, { uid: request.metadata.uid, given });
       throw error;
     }
   }
@@ -77,7 +89,10 @@ export function createSigningRequestReconciler(
       );
       options.observer.answered('issued', 'Issued', seconds);
     } else {
-      log.warn({ ...about, code: given.code, reason: given.reason }, `request refused: ${given.message}`);
+      log.warn(
+        { ...about, code: given.code, reason: given.reason },
+        `request refused: ${given.message.slice(0, 1024)}`,
+      );
       options.observer.answered('refused', given.reason, seconds);
     }
   }
@@ -92,10 +107,11 @@ export function createSigningRequestReconciler(
 
   return async (name) => {
     const started = options.now();
-    const request = await current(name);
-    if (request === undefined) return;
+    const found = await current(name);
+    if (found === undefined) return;
+    const { request } = found;
     try {
-      const given = await answer(request, options);
+      const given = found.given ?? (await answer(request, options));
       if (await write(request, given)) tell(request, given, (options.now() - started) / 1000);
       else log.debug({ request: name, outcome: given.outcome }, 'request changed while it was answered');
     } catch (error) {
@@ -103,6 +119,17 @@ export function createSigningRequestReconciler(
       throw error;
     }
   };
+}
+
+interface Current {
+  readonly request: CertificateSigningRequest;
+  readonly given: Answer | undefined;
+}
+
+/** An earlier answer, unless its certificate has hardly any life left. */
+function usable(given: Answer | undefined, now: number): Answer | undefined {
+  const expiring = given?.outcome === 'issued' && given.leaf.notAfter * 1000 - now < leastLifeMs;
+  return expiring ? undefined : given;
 }
 
 function ignoreGone(error: unknown): undefined {
