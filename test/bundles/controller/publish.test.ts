@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apply } from '../support/permissions.ts';
-import { eventually, type Publisher, startPublisher, trustBundle } from '../support/publisher.ts';
+import { eventually, type Publisher, startPublisher, trustBundle, signerOf } from '../support/publisher.ts';
 import { makeRoot, pem } from '../support/roots.ts';
 import { known, type OpenScene, openScene, targetName } from '../support/scene.ts';
 
@@ -24,7 +24,7 @@ describe('a TrustBundle', () => {
   it('is published under its signer, with what pods select by, and says so in its status', async () => {
     const root = await scene.given(publisher, 'first.publish.test');
     const object = await scene.published('first.publish.test');
-    expect(object.spec).toEqual({ signerName: 'mangrove.dev/workload', trustBundle: pem(root) });
+    expect(object.spec).toEqual({ signerName: signerOf('first.publish.test'), trustBundle: pem(root) });
     expect(object.metadata.annotations).toMatchObject({
       'mangrove.dev/trust-domain': 'first.publish.test',
       'mangrove.dev/trust-bundle': 'first.publish.test',
@@ -105,7 +105,7 @@ describe('a target that somebody else changes', () => {
       apiVersion: 'certificates.k8s.io/v1',
       kind: 'ClusterTrustBundle',
       metadata: { name: targetName(domain) },
-      spec: { signerName: 'mangrove.dev/workload', trustBundle: pem(await makeRoot()) },
+      spec: { signerName: signerOf(domain), trustBundle: pem(await makeRoot()) },
     };
     await scene.kubectl(['replace', '-f', '-'], { input: JSON.stringify(bare) });
     await scene.untilPublished(domain, root);
@@ -129,7 +129,7 @@ describe('a foreign object that has the name of a target', () => {
       apiVersion: 'certificates.k8s.io/v1',
       kind: 'ClusterTrustBundle',
       metadata: { name: targetName(domain), labels: { 'app.kubernetes.io/managed-by': 'Helm' } },
-      spec: { signerName: 'mangrove.dev/workload', trustBundle: pem(await makeRoot()) },
+      spec: { signerName: signerOf(domain), trustBundle: pem(await makeRoot()) },
     };
     await apply(scene.kubectl, foreign);
     const before = await scene.published(domain);

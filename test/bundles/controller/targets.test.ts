@@ -1,6 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { apply, attestRole, binding, makeServiceAccount, role } from '../support/permissions.ts';
-import { clientOf, conditionOf, eventually, startPublisher, trustBundle } from '../support/publisher.ts';
+import {
+  clientOf,
+  conditionOf,
+  eventually,
+  startPublisher,
+  trustBundle,
+  signerOf,
+} from '../support/publisher.ts';
 import { makeRoot } from '../support/roots.ts';
 import { known, type OpenScene, openScene, targetName } from '../support/scene.ts';
 
@@ -50,7 +57,7 @@ describe('two TrustBundles that claim one target', () => {
     const [eastRoot, westRoot] = [await makeRoot(), await makeRoot()];
     publisher.setAuthority('east', known(east, eastRoot));
     publisher.setAuthority('west', known(west, westRoot));
-    const target = { signerName: 'mangrove.dev/workload', name: targetName('claim.targets.test') };
+    const target = { signerName: signerOf('claim.targets.test'), name: targetName('claim.targets.test') };
     const targets = { targets: [{ clusterTrustBundle: target }] };
     await apply(scene.kubectl, trustBundle(east, ['east'], targets));
     const held = await scene.untilPublished('claim.targets.test', eastRoot);
@@ -69,7 +76,7 @@ describe('a TrustBundle with two targets', () => {
   it('that are one object is refused', async () => {
     const domain = 'twice.targets.test';
     scene.start(domain);
-    const signerName = 'mangrove.dev/workload';
+    const signerName = signerOf(domain);
     const targets = [
       { clusterTrustBundle: { signerName } },
       { clusterTrustBundle: { signerName, name: targetName(domain) } },
@@ -85,7 +92,7 @@ describe('a TrustBundle with two targets', () => {
     publisher.setAuthority(domain, known(domain, root));
     const targets = [
       { clusterTrustBundle: { signerName: 'not-ours.example.com/signer' } },
-      { clusterTrustBundle: { signerName: 'mangrove.dev/workload' } },
+      { clusterTrustBundle: { signerName: signerOf(domain) } },
     ];
     await apply(scene.kubectl, trustBundle(domain, [domain], { targets }));
     await scene.untilPublished(domain, root);

@@ -108,11 +108,14 @@ export function trustBundle(
     spec: {
       trustDomain: name,
       sources: authorities.map((authority) => ({ authority: { name: authority } })),
-      targets: [{ clusterTrustBundle: { signerName: 'mangrove.dev/workload' } }],
+      targets: [{ clusterTrustBundle: { signerName: signerOf(name) } }],
       ...more,
     },
   };
 }
+
+/** Each trust domain has a signer name of its own, as two of them may not share one. */
+export const signerOf = (trustDomain: string): string => `bundles.test/${trustDomain}`;
 
 export function conditionOf(bundle: TrustBundle, type: string) {
   return bundle.status?.conditions?.find((condition) => condition.type === type);

@@ -19,7 +19,7 @@ import { makeRoot, pem } from './roots.ts';
 export const known = (trustDomain: string, ...anchors: Buffer[]) =>
   ({ state: 'known', trustDomain, anchors }) as const;
 
-export const targetName = (trustDomain: string) => `mangrove.dev:workload:${trustDomain}`;
+export const targetName = (trustDomain: string) => `bundles.test:${trustDomain}:${trustDomain}`;
 
 /** What tests of one server do and look at again and again. */
 export function sceneOn(server: Server, client: KubeClient) {
