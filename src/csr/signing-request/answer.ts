@@ -8,13 +8,24 @@ import { type ErrorCode, errorCode, errorMessage, errorRow } from '#errors/error
 
 /** What is written to a request that awaits its signature. */
 export type Answer =
-  | { readonly outcome: 'issued'; readonly leaf: IssuedLeaf; readonly identity: string }
+  | Issued
   | {
       readonly outcome: 'refused';
       readonly code: ErrorCode;
       readonly reason: string;
       readonly message: string;
     };
+
+export interface Issued {
+  readonly outcome: 'issued';
+  readonly leaf: IssuedLeaf;
+  readonly identity: string;
+  /** Fingerprint of the issuing certificate. */
+  readonly issuer: string;
+}
+
+/** A certificate that was signed but not delivered is delivered later only with this much of its life left. */
+const leastLifeMs = 300_000;
 
 export interface AnswerContext extends IssueContext {
   readonly findSigner: FindSigner;
@@ -35,7 +46,30 @@ export async function answer(request: SigningRequest, context: AnswerContext): P
     return refusal(error);
   }
   const leaf = await issueLeaf(prepared, context);
-  return { outcome: 'issued', leaf, identity: prepared.intent.identity };
+  const { identity, issuer } = prepared.intent;
+  return { outcome: 'issued', leaf, identity, issuer };
+}
+
+/**
+ * The same for a request that was signed before and whose answer did not arrive: that answer, if all of it would be given
+ * again now, so that nothing is signed twice; a refusal, if the requester is not the live one any more; else a new one.
+ * @throws as `answer`
+ */
+export async function answerAgain(
+  request: SigningRequest,
+  earlier: Issued,
+  context: AnswerContext,
+): Promise<Answer> {
+  const signer = context.findSigner(request.spec.signerName);
+  const lives = earlier.leaf.notAfter * 1000 - context.now() >= leastLifeMs;
+  if (!lives || signer.issuing.certificate.sha256 !== earlier.issuer) return answer(request, context);
+  try {
+    const { identity } = decide(request, signer.profile);
+    await checkLive(identity, context.uids);
+    return earlier;
+  } catch (error) {
+    return refusal(error);
+  }
 }
 
 async function admit(request: SigningRequest, signer: Signer, context: AnswerContext): Promise<PreparedLeaf> {

@@ -1,6 +1,12 @@
 import type { Logger } from 'pino';
 import type { Backlog } from '#csr/signing-request/controller/backlog.ts';
-import { type Answer, type AnswerContext, answer } from '#csr/signing-request/answer.ts';
+import {
+  type Answer,
+  type AnswerContext,
+  answer,
+  answerAgain,
+  type Issued,
+} from '#csr/signing-request/answer.ts';
 import { awaitsSignature, withCertificate, withFailure } from '#csr/signing-request/signing-request.ts';
 import { errorCode, errorMessage, errorRow } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
@@ -26,26 +32,24 @@ export interface SigningRequestReconcilerOptions extends AnswerContext {
   readonly log: Logger;
 }
 
-/** A certificate that was signed but not delivered is delivered later only with this much of its life left. */
-const leastLifeMs = 300_000;
-
 /** Answers one CertificateSigningRequest with one write and no read. The key is its name. */
 export function createSigningRequestReconciler(
   options: SigningRequestReconcilerOptions,
 ): (name: string) => Promise<void> {
   const { client, backlog, log, step } = options;
   /**
-   * Answers whose write failed, by name: they are written again, to the object as it is then, and nothing is signed
-   * twice. Gone with the request.
+   * Certificates whose write failed, by the name of the request: they are written again, to the object as it is then, and
+   * nothing is signed twice. Gone with the request.
    */
-  const unwritten = new Map<string, { readonly uid: string | undefined; readonly given: Answer }>();
+  const unwritten = new Map<string, { readonly uid: string | undefined; readonly given: Issued }>();
 
-  /** The request as it is now, with the answer that it had before, if one waits to be written. */
+  /** The request as it is now, with the certificate that waits to be written, if there is one. */
   async function current(name: string): Promise<Current | undefined> {
     const cached = backlog.get(name);
     const earlier = unwritten.get(name);
     if (cached === undefined || earlier?.uid !== cached.metadata.uid) unwritten.delete(name);
-    if (cached === undefined || !unwritten.has(name)) return cached && { request: cached, given: undefined };
+    if (cached === undefined || !unwritten.has(name))
+      return cached && { request: cached, earlier: undefined };
     const live = await client
       .get<CertificateSigningRequest>(certificateSigningRequests, name)
       .catch(ignoreGone);
@@ -53,7 +57,7 @@ export function createSigningRequestReconciler(
       unwritten.delete(name);
       return undefined;
     }
-    return { request: live, given: usable(earlier?.given, options.now()) };
+    return { request: live, earlier: earlier?.given };
   }
 
   /** False when the request is not any more what was answered. */
@@ -70,7 +74,8 @@ export function createSigningRequestReconciler(
     } catch (error) {
       // It changed or went away while we signed: what it is now arrives by the watch, and the serial is in the ledger.
       if (isConflict(error) || isNotFound(error)) return false;
-      unwritten.set(request.metadata.name, { uid: request.metadata.uid, given });
+      if (given.outcome === 'issued')
+        unwritten.set(request.metadata.name, { uid: request.metadata.uid, given });
       throw error;
     }
   }
@@ -109,9 +114,11 @@ export function createSigningRequestReconciler(
     const started = options.now();
     const found = await current(name);
     if (found === undefined) return;
-    const { request } = found;
+    const { request, earlier } = found;
     try {
-      const given = found.given ?? (await answer(request, options));
+      const given = await (earlier === undefined
+        ? answer(request, options)
+        : answerAgain(request, earlier, options));
       if (await write(request, given)) tell(request, given, (options.now() - started) / 1000);
       else log.debug({ request: name, outcome: given.outcome }, 'request changed while it was answered');
     } catch (error) {
@@ -123,13 +130,7 @@ export function createSigningRequestReconciler(
 
 interface Current {
   readonly request: CertificateSigningRequest;
-  readonly given: Answer | undefined;
-}
-
-/** An earlier answer, unless its certificate has hardly any life left. */
-function usable(given: Answer | undefined, now: number): Answer | undefined {
-  const expiring = given?.outcome === 'issued' && given.leaf.notAfter * 1000 - now < leastLifeMs;
-  return expiring ? undefined : given;
+  readonly earlier: Issued | undefined;
 }
 
 function ignoreGone(error: unknown): undefined {
