@@ -144,7 +144,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
   const heartbeat = startHeartbeat({
     client,
     namespace: config.namespace,
-    name: `mangrove-${config.replica}`,
+    name: `${config.replica}-heartbeat`,
     identity: config.replica,
     labels: { 'app.kubernetes.io/managed-by': 'mangrove', 'mangrove.dev/heartbeat': 'replica' },
     annotations: (current) => replicaReport(current, signers, ledger),
