@@ -104,13 +104,30 @@ export function groupIsAlive(group: number): boolean {
 }
 
 /** Waits until no process of the group is left; false when some still were after `timeoutMs`. */
-export async function groupGone(group: number, timeoutMs = 5000): Promise<boolean> {
+export function groupGone(group: number, timeoutMs = 5000): Promise<boolean> {
+  return untilGone(() => groupIsAlive(group), timeoutMs);
+}
+
+/** The same for one process that is no child of ours. */
+export function processGone(pid: number, timeoutMs: number): Promise<boolean> {
+  return untilGone(() => processIsAlive(pid), timeoutMs);
+}
+
+async function untilGone(isAlive: () => boolean, timeoutMs: number): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
-  while (groupIsAlive(group)) {
+  while (isAlive()) {
     if (performance.now() > deadline) return false;
     await delay(10);
   }
   return true;
+}
+
+function processIsAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {

@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { MangroveError } from '#errors/error.ts';
-import { groupGone } from '#sandbox/child.ts';
+import { groupGone, processGone } from '#sandbox/child.ts';
 import { isUp, listenForEnd, requestEnd } from '#sandbox/ending.ts';
 import { createState, readState, replaceState, type State } from '#sandbox/state.ts';
 
+/** A process that has closed its last connection needs a moment more to end. */
+const supervisorEndMs = 5_000;
 /** Longer than any child's grace. */
 const childrenEndMs = 30_000;
 
@@ -33,7 +35,13 @@ export async function claimDirectory(directory: string): Promise<Claim> {
   const secret = randomBytes(24).toString('base64url');
   const told = new MangroveError('SANDBOX_INTERRUPTED', `the sandbox in ${directory} was told to end`);
   const listener = await listenForEnd(secret, () => ending.abort(told));
-  let state: State = { port: listener.port, secret, groups: [], ready: false };
+  let state: State = {
+    port: listener.port,
+    secret,
+    supervisor: process.pid,
+    groups: [],
+    ready: false,
+  };
   if (!createState(directory, state)) {
     listener.close();
     throw alreadyUp(directory);
@@ -64,9 +72,10 @@ export async function claimDirectory(directory: string): Promise<Claim> {
 export async function endSandbox(directory: string): Promise<boolean> {
   const state = readState(directory);
   if (state === undefined) return false;
-  await requestEnd(state);
+  const ended = await requestEnd(state);
   // Nothing to do after an orderly end; after a kill, the guards need a moment.
   const gone = await Promise.all(state.groups.map((group) => groupGone(group, childrenEndMs)));
+  if (ended && state.supervisor !== process.pid) await processGone(state.supervisor, supervisorEndMs);
   await removeDirectory(directory);
   const left = state.groups.filter((_, index) => gone[index] === false);
   if (left.length === 0) return true;

@@ -5,6 +5,8 @@ import type { Address } from '#sandbox/ending.ts';
 
 /** What a sandbox says of itself in its directory: where it listens, and what must be gone when it has ended. */
 export interface State extends Address {
+  /** The process that runs it: waited for, never signalled, as its number may be somebody else's by now. */
+  readonly supervisor: number;
   /** Process groups of its children. */
   readonly groups: readonly number[];
   readonly ready: boolean;
