@@ -135,7 +135,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     replica: config.replica,
     observer: metrics.authorities,
     onChange(name, signer) {
-      if (signer === undefined) metrics.authorities.forget(name);
+      if (signer === undefined) metrics.authorities.signerGone(name);
       // What waited in vain for a signer would else come back only after its backoff.
       for (const request of backlog.names()) queues.request.add(request);
       heartbeat.beat().catch((error: unknown) => log.debug({ err: error }, 'heartbeat not written'));

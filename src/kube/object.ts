@@ -160,9 +160,3 @@ export function objectKey(namespace: string | undefined, name: string): ObjectKe
 export function keyOf(object: AnyObject): ObjectKey {
   return objectKey(object.metadata.namespace, object.metadata.name);
 }
-
-export function splitKey(key: ObjectKey): { readonly namespace: string | undefined; readonly name: string } {
-  const slash = key.indexOf('/');
-  if (slash === -1) return { namespace: undefined, name: key };
-  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}

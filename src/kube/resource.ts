@@ -40,7 +40,6 @@ export const leases: Resource = {
 };
 
 export const secrets: Resource = core('secrets', 'Secret', true);
-export const configMaps: Resource = core('configmaps', 'ConfigMap', true);
 export const events: Resource = core('events', 'Event', true);
 export const pods: Resource = core('pods', 'Pod', true);
 export const serviceAccounts: Resource = core('serviceaccounts', 'ServiceAccount', true);

@@ -161,6 +161,11 @@ test('what is gone leaves no gauge behind that would alarm for ever', async () =
   const root = (generation: number): string =>
     `mangrove_authority_not_after_timestamp_seconds{certificate_authority="mesh",generation="${generation}"}`;
   expect(await sample(made, root(1))).toBe(1_800_000_000);
+  made.authorities.signerGone('mesh');
+  expect((await made.scrape()).body).not.toContain(
+    'issuing_not_after_timestamp_seconds{certificate_authority="mesh"}',
+  );
+  expect(await sample(made, root(1))).toBe(1_800_000_000);
   made.authorities.forget('mesh', 1);
   expect(await sample(made, root(1))).toBeUndefined();
   expect(await sample(made, root(2))).toBe(1_900_000_000);

@@ -21,7 +21,7 @@ export interface Authority {
   readonly timestamps: AuthorityTimestamps;
 }
 
-/** Name of the Secret of one generation. That it is fixed makes its creation the lock (design §3.3). */
+/** Name of the Secret of one generation. That it is fixed makes its creation the lock. */
 export function authoritySecretName(certificateAuthority: string, generation: number): string {
   return `${certificateAuthority}-authority-${generation}`;
 }

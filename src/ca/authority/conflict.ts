@@ -15,7 +15,7 @@ export interface Conflict {
   readonly about: string;
 }
 
-/** The older claimant that keeps `own` from working, if there is one (design §3.3, last line). */
+/** The older claimant that keeps `own` from working, if there is one. */
 export function conflictOf(own: Claims, all: readonly Claims[]): Conflict | undefined {
   const older = all.filter((other) => other.uid !== own.uid && isOlder(other, own)).toSorted(byAge);
   for (const other of older) {

@@ -60,7 +60,7 @@ function phaseOf(authority: Timestamped, active: Timestamped | undefined): Phase
   return publishedAt === undefined ? 'Created' : 'Prepared';
 }
 
-/** The API server's time, made greater than every earlier timestamp of its kind (design: strictly increasing). */
+/** The API server's time, made greater than every earlier timestamp of its kind. */
 export function nextTimestamp(
   kind: keyof AuthorityTimestamps,
   serverSeconds: number,

@@ -34,7 +34,7 @@ export interface CaCertificateRequest {
 
 /**
  * Makes one CA certificate (cold path) and hands it out only as our own strict reader read it:
- * a root without pathLen, an issuing certificate with pathLen 0 (design §3.3), both with the SPIFFE ID
+ * a root without pathLen, an issuing certificate with pathLen 0 (RFC 5280 §4.2.1.9), both with the SPIFFE ID
  * of the trust domain and no path (X509-SVID §3.1).
  * @throws MangroveError CA_HIERARCHY_REJECTED when the bytes are not what was asked for.
  */

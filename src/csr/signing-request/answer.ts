@@ -79,7 +79,7 @@ async function admit(request: SigningRequest, signer: Signer, context: AnswerCon
   return prepareLeaf(leaf, signer, { now: context.now(), serial: context.newSerial() });
 }
 
-/** Ends a request only for its requester's own fault; anything else is thrown on (design §5, invariant 5). */
+/** Ends a request only for its requester's own fault; anything else is thrown on (docs/architecture.md, invariant 5). */
 function refusal(error: unknown): Answer {
   const code = errorCode(error);
   const row = errorRow(error);

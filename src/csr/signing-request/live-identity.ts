@@ -13,7 +13,7 @@ export interface LiveUids {
 
 /**
  * An identity is its live objects, never their names: a service account, pod or node that was deleted and made again
- * is somebody else (design §5, invariant 11). The watch says yes without a read; a no is read again before it counts,
+ * is somebody else (docs/architecture.md, invariant 10). The watch says yes without a read; a no is read again before it counts,
  * because it is final for the requester and the watch may be late.
  * @throws MangroveError CSR_REQUESTER_GONE, CSR_REQUESTER_REPLACED, or KUBE_* when the read failed (retryable).
  */

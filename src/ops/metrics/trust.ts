@@ -7,6 +7,8 @@ export interface AuthorityMetrics {
   issuing(certificateAuthority: string, notAfter: number): void;
   /** This replica confirmed by a consistent read that it may sign; seconds since the epoch. */
   confirmed(certificateAuthority: string, at: number): void;
+  /** This replica does not sign for the CertificateAuthority any more; its roots are still there. */
+  signerGone(certificateAuthority: string): void;
   /** The CertificateAuthority, or with a number one generation of it, is gone. */
   forget(certificateAuthority: string, generation?: number): void;
 }
@@ -39,6 +41,9 @@ export function authorityMetrics(instruments: Instruments): AuthorityMetrics {
     'When this replica last confirmed that it may sign, seconds since the epoch. It stops signing when that is too old.',
     ['certificate_authority'],
   );
+  const signerGone = (certificate_authority: string): void => {
+    for (const gauge of [issuing, confirmed]) gauge.remove({ certificate_authority });
+  };
   const generations = new Map<string, Set<number>>();
   return {
     root(certificate_authority, generation, notAfter) {
@@ -48,6 +53,7 @@ export function authorityMetrics(instruments: Instruments): AuthorityMetrics {
     },
     issuing: (certificate_authority, notAfter) => issuing.set({ certificate_authority }, notAfter),
     confirmed: (certificate_authority, at) => confirmed.set({ certificate_authority }, at),
+    signerGone,
     forget(certificate_authority, generation) {
       const known = generations.get(certificate_authority) ?? new Set<number>();
       for (const each of generation === undefined ? [...known] : [generation]) {
@@ -56,7 +62,7 @@ export function authorityMetrics(instruments: Instruments): AuthorityMetrics {
       }
       if (generation !== undefined) return;
       generations.delete(certificate_authority);
-      for (const gauge of [issuing, confirmed]) gauge.remove({ certificate_authority });
+      signerGone(certificate_authority);
     },
   };
 }
