@@ -77,7 +77,7 @@ async function newSigner(ledger: Ledger): Promise<Signer> {
     { crypto: webcrypto, ledger },
   );
   const authorityKeyIds = new Set(
-    [root.certificate, issuing.certificate].map(({ publicKey }) => publicKey.keyId.toString('hex')),
+    [root.certificate, issuing.certificate].map(({ publicKey }) => publicKey.keyId),
   );
   return { profile: leafProfile(spec, spec.leaf.maxLifetimeSeconds), issuing, authorityKeyIds };
 }

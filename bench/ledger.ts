@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ export const ledger: Benchmark = {
 
     async function recordPair(): Promise<void> {
       const random = randomBytes(80);
-      const serial = random.subarray(0, 16);
+      const serial = random.toString('hex', 0, 16);
       const notBefore = Math.floor(Date.now() / 1000);
       await store.recordIntent({
         serial,
@@ -38,13 +38,13 @@ export const ledger: Benchmark = {
         frontDoor: 'csr',
         requestUid: '2f0f3f0e-0f7e-4b57-9d0c-6a3c1c1f5a11',
         identity: `spiffe://cluster.local/ns/default/sa/app-${records++ % 5000}`,
-        spkiSha256: random.subarray(16, 48),
-        tbsSha256: random.subarray(48),
+        spkiSha256: random.toString('hex', 16, 48),
+        tbsSha256: random.toString('hex', 48),
         notBefore,
         notAfter: notBefore + 86_400,
         recordedAt: Date.now(),
       });
-      const certificateSha256 = createHash('sha256').update(serial).digest();
+      const certificateSha256 = hash('sha256', serial);
       await store.recordResult({ serial, outcome: 'issued', certificateSha256, recordedAt: Date.now() });
     }
 

@@ -20,10 +20,10 @@ export interface Ledger {
   recordResult(result: Result): Promise<void>;
 
   /** Reads see every write that was acknowledged before the call. */
-  findBySerial(serial: Buffer): Promise<LedgerEntry | undefined>;
+  findBySerial(serial: string): Promise<LedgerEntry | undefined>;
 
   /** Newest first; at most `limit`, 100 unless told. */
-  findByPublicKey(spkiSha256: Buffer, limit?: number): Promise<LedgerEntry[]>;
+  findByPublicKey(spkiSha256: string, limit?: number): Promise<LedgerEntry[]>;
 
   /** Newest first; at most `limit`, 100 unless told. */
   findByIdentity(uri: string, limit?: number): Promise<LedgerEntry[]>;

@@ -16,8 +16,8 @@ export interface StoreRequest {
 }
 
 export type Read =
-  | { readonly op: 'findBySerial'; readonly serial: Uint8Array }
-  | { readonly op: 'findByPublicKey'; readonly spkiSha256: Uint8Array; readonly limit: number }
+  | { readonly op: 'findBySerial'; readonly serial: string }
+  | { readonly op: 'findByPublicKey'; readonly spkiSha256: string; readonly limit: number }
   | { readonly op: 'findByIdentity'; readonly uri: string; readonly limit: number }
   | { readonly op: 'newestNotAfter'; readonly authority: string; readonly kind: RecordKind }
   | { readonly op: 'unresolvedIntents'; readonly limit: number };
@@ -58,27 +58,4 @@ export function faultOf({ code, message }: MangroveError): Fault {
 
 export function errorOf({ code, message }: Fault): MangroveError {
   return new MangroveError(code, message);
-}
-
-/** A Buffer arrives from another thread as a plain Uint8Array. */
-export function reviveIntent(intent: Intent): Intent {
-  const { serial, spkiSha256, tbsSha256 } = intent;
-  return { ...intent, serial: view(serial), spkiSha256: view(spkiSha256), tbsSha256: view(tbsSha256) };
-}
-
-export function reviveEntry({ intent, result }: LedgerEntry): LedgerEntry {
-  if (result === undefined) return { intent: reviveIntent(intent), result };
-  const digest = result.certificateSha256;
-  return {
-    intent: reviveIntent(intent),
-    result: {
-      ...result,
-      serial: view(result.serial),
-      certificateSha256: digest === undefined ? undefined : view(digest),
-    },
-  };
-}
-
-function view(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

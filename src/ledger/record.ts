@@ -2,8 +2,8 @@ import { MangroveError } from '#errors/error.ts';
 
 /** What is about to be signed: recorded before the signature, so that no certificate can exist unknown. */
 export interface Intent {
-  /** Content octets of the certificate's serial number, 1 to 20 (RFC 5280 §4.1.2.2), compared byte for byte. */
-  readonly serial: Buffer;
+  /** Content octets of the certificate's serial number, 1 to 20 (RFC 5280 §4.1.2.2), in lower-case hex like every digest here. */
+  readonly serial: string;
   readonly kind: RecordKind;
   /** Authority that the certificate chains to: its SKI in hex. */
   readonly authority: string;
@@ -15,8 +15,8 @@ export interface Intent {
   readonly requestUid: string;
   /** SPIFFE URI of the holder. */
   readonly identity: string;
-  readonly spkiSha256: Buffer;
-  readonly tbsSha256: Buffer;
+  readonly spkiSha256: string;
+  readonly tbsSha256: string;
   /** Whole seconds since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
@@ -28,10 +28,10 @@ export type RecordKind = 'leaf' | 'issuing';
 
 /** What became of an intent. */
 export interface Result {
-  readonly serial: Buffer;
+  readonly serial: string;
   /** `discarded`: signed or not, it was never handed out. */
   readonly outcome: Outcome;
-  readonly certificateSha256: Buffer | undefined;
+  readonly certificateSha256: string | undefined;
   /** Milliseconds since the epoch. */
   readonly recordedAt: number;
 }
@@ -80,14 +80,13 @@ export function assertResult(result: Result): void {
 }
 
 /** @throws LEDGER_RECORD_INVALID */
-export function assertSerial(serial: Buffer): void {
-  if (serial.length === 0 || serial.length > 20)
-    invalid(`a serial has 1 to 20 bytes, this one ${serial.length}`);
+export function assertSerial(serial: string): void {
+  if (!/^(?:[0-9a-f]{2}){1,20}$/.test(serial)) invalid('a serial is 1 to 20 bytes in lower-case hex');
 }
 
 /** @throws LEDGER_RECORD_INVALID */
-export function assertDigest(name: string, digest: Buffer): void {
-  if (digest.length !== 32) invalid(`${name} is a SHA-256 of 32 bytes, this one has ${digest.length}`);
+export function assertDigest(name: string, digest: string): void {
+  if (!/^[0-9a-f]{64}$/.test(digest)) invalid(`${name} is a SHA-256 in lower-case hex, 64 characters`);
 }
 
 function assertWhole(name: string, value: number): void {

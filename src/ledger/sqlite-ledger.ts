@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import { createCommitQueue } from '#ledger/commit-queue.ts';
 import type { Ledger, LedgerObserver } from '#ledger/ledger.ts';
-import { reviveEntry, reviveIntent } from '#ledger/message.ts';
 import { assertDigest, assertIntent, assertResult, assertSerial } from '#ledger/record.ts';
 import { createStoreThread } from '#ledger/store-thread.ts';
 
@@ -67,25 +66,20 @@ export function sqliteLedger(options: SqliteLedgerOptions): Ledger {
     },
     async findBySerial(serial) {
       assertSerial(serial);
-      const { entries = [] } = await queue.read({ op: 'findBySerial', serial: Uint8Array.from(serial) });
-      return entries.map(reviveEntry)[0];
+      return (await queue.read({ op: 'findBySerial', serial })).entries?.[0];
     },
-    async findByPublicKey(digest, limit = defaultLimit) {
-      assertDigest('spkiSha256', digest);
-      const spkiSha256 = Uint8Array.from(digest);
-      const { entries = [] } = await queue.read({ op: 'findByPublicKey', spkiSha256, limit });
-      return entries.map(reviveEntry);
+    async findByPublicKey(spkiSha256, limit = defaultLimit) {
+      assertDigest('spkiSha256', spkiSha256);
+      return [...((await queue.read({ op: 'findByPublicKey', spkiSha256, limit })).entries ?? [])];
     },
     async findByIdentity(uri, limit = defaultLimit) {
-      const { entries = [] } = await queue.read({ op: 'findByIdentity', uri, limit });
-      return entries.map(reviveEntry);
+      return [...((await queue.read({ op: 'findByIdentity', uri, limit })).entries ?? [])];
     },
     async newestNotAfter(authority, kind = 'leaf') {
       return (await queue.read({ op: 'newestNotAfter', authority, kind })).notAfter;
     },
     async unresolvedIntents(limit = defaultLimit) {
-      const { intents = [] } = await queue.read({ op: 'unresolvedIntents', limit });
-      return intents.map(reviveIntent);
+      return [...((await queue.read({ op: 'unresolvedIntents', limit })).intents ?? [])];
     },
     check: () => queue.write((batch) => batch.addCheck()),
     close: queue.close,

@@ -54,8 +54,7 @@ export function createStoreThread(options: StoreThreadOptions): StoreThread {
     exchange(request) {
       worker ??= start();
       pending = Promise.withResolvers();
-      const transfer = request.batch === undefined ? [] : [request.batch.bytes.buffer];
-      worker.postMessage(request, transfer);
+      worker.postMessage(request, []);
       return pending.promise;
     },
     async stop(withinMs) {

@@ -12,7 +12,6 @@ import {
   type StoreRequest,
   type StoreThreadData,
 } from '#ledger/message.ts';
-import { bufferOf } from '#ledger/sqlite/lookup.ts';
 import type { Refusal, Store } from '#ledger/sqlite/store.ts';
 import { createStoreKeeper } from '#ledger/sqlite/store-keeper.ts';
 
@@ -56,9 +55,9 @@ function answer({ batch, reads }: StoreRequest): StoreReply {
 function readFrom(store: Store, read: Read): ReadValue {
   switch (read.op) {
     case 'findBySerial':
-      return { entries: store.findBySerial(bufferOf(read.serial)) };
+      return { entries: store.findBySerial(read.serial) };
     case 'findByPublicKey':
-      return { entries: store.findByPublicKey(bufferOf(read.spkiSha256), read.limit) };
+      return { entries: store.findByPublicKey(read.spkiSha256, read.limit) };
     case 'findByIdentity':
       return { entries: store.findByIdentity(read.uri, read.limit) };
     case 'newestNotAfter':

@@ -7,15 +7,12 @@ const isSignatureAlgorithm = (name: string): name is SignatureAlgorithm =>
   Object.hasOwn(signatureAlgorithms, name);
 
 const names = Object.keys(signatureAlgorithms).filter(isSignatureAlgorithm);
-const byDer = new Map(names.map((name) => [signatureAlgorithms[name].der.toString('latin1'), name]));
 const oids = new Set(names.map((name) => signatureAlgorithms[name].oid));
 
 /** Reads the next element as the AlgorithmIdentifier of a signature: exactly the bytes of the registry. */
 export function readSignatureAlgorithm(reader: DerReader): SignatureAlgorithm {
-  const der = reader.element(Tag.sequence);
-  const name = byDer.get(der.toString('latin1'));
-  if (name === undefined) throw readDer(der, (outer) => outer.within(Tag.sequence, diagnose));
-  return name;
+  for (const name of names) if (reader.accept(signatureAlgorithms[name].der)) return name;
+  throw readDer(reader.element(Tag.sequence), (outer) => outer.within(Tag.sequence, diagnose));
 }
 
 function diagnose(identifier: DerReader): X509Error {

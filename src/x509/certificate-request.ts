@@ -77,7 +77,18 @@ export function parseCertificateRequest(der: Buffer): CertificateRequest {
           `the request has a key of ${contents.publicKey.algorithm} and a signature of ${signatureAlgorithm}`,
         );
       }
-      return { der, info, signatureAlgorithm, signature, ...contents };
+      return {
+        der,
+        info,
+        subject: contents.subject,
+        publicKey: contents.publicKey,
+        signatureAlgorithm,
+        signature,
+        subjectAltNames: contents.subjectAltNames,
+        ca: contents.ca,
+        keyUsage: contents.keyUsage,
+        extendedKeyUsage: contents.extendedKeyUsage,
+      };
     }),
   );
 }
@@ -113,17 +124,17 @@ function readInfo(info: DerReader): Contents {
 
 /** The extensions that the attributes ask for. Each attribute may stand there once. */
 function readAttributes(info: DerReader): Extensions {
-  const seen = new Set<string>();
+  const seen: string[] = [];
   let extensions = noExtensions;
   info.setOf(contextConstructed(0), (list) =>
     list.within(Tag.sequence, (attribute) => {
       const type = attribute.oid();
-      if (seen.has(type))
+      if (seen.includes(type))
         throw new X509Error('CSR_ATTRIBUTE_DUPLICATE', `the attribute ${type} stands there twice`);
-      if (seen.size === requestLimits.attributes) {
+      if (seen.length === requestLimits.attributes) {
         throw new X509Error('CSR_ATTRIBUTES_TOO_MANY', `more than ${requestLimits.attributes} attributes`);
       }
-      seen.add(type);
+      seen.push(type);
       if (type === requestAttributeOid.challengePassword) {
         throw new X509Error('CSR_CHALLENGE_PASSWORD', 'the request has a challenge password');
       }
@@ -141,7 +152,7 @@ function readExtensionRequest(attribute: DerReader): Extensions {
     const extensions = readExtensions(values, requestLimits.extensions);
     if (!values.atEnd)
       throw new X509Error('CSR_ATTRIBUTE_INVALID', 'an extensionRequest attribute of several values');
-    for (const { oid, critical } of extensions.values()) {
+    for (const { oid, critical } of extensions) {
       if (critical && !readExtensionOids.has(oid)) {
         throw new X509Error(
           'EXTENSION_CRITICAL_UNKNOWN',

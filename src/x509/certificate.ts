@@ -44,8 +44,8 @@ export interface Certificate {
   /** Names of RFC 5280, dotted OIDs for all others. */
   readonly extendedKeyUsage: readonly string[] | undefined;
   readonly subjectAltNames: readonly GeneralName[];
-  readonly subjectKeyId: Buffer | undefined;
-  readonly authorityKeyId: Buffer | undefined;
+  readonly subjectKeyId: string | undefined;
+  readonly authorityKeyId: string | undefined;
   readonly signature: Buffer;
   /** SHA-256 of `der` in lower-case hex. */
   readonly sha256: string;

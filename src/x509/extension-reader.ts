@@ -12,14 +12,15 @@ export interface Extension {
   readonly value: Buffer;
 }
 
-export type Extensions = ReadonlyMap<string, Extension>;
+/** In the order in which they stand; each OID once. */
+export type Extensions = readonly Extension[];
 
 export interface BasicConstraints {
   readonly ca: boolean;
   readonly pathLength: number | undefined;
 }
 
-export const noExtensions: Extensions = new Map();
+export const noExtensions: Extensions = [];
 
 const maxPurposes = 32;
 const maxKeyIdBytes = 64;
@@ -27,19 +28,25 @@ const maxKeyIdBytes = 64;
 /** Reads the next element as Extensions: each OID once, at most `limit`. Values stay raw. */
 export function readExtensions(reader: DerReader, limit: number): Extensions {
   return reader.within(Tag.sequence, (list) => {
-    const extensions = new Map<string, Extension>();
+    const extensions: Extension[] = [];
     while (!list.atEnd) {
-      if (extensions.size === limit)
+      if (extensions.length === limit)
         throw new X509Error('EXTENSIONS_TOO_MANY', `more than ${limit} extensions`);
       const extension = list.within(Tag.sequence, readExtension);
-      if (extensions.has(extension.oid)) {
+      if (findExtension(extensions, extension.oid) !== undefined) {
         throw new X509Error('EXTENSION_DUPLICATE', `the extension ${extension.oid} stands there twice`);
       }
-      extensions.set(extension.oid, extension);
+      extensions.push(extension);
     }
-    if (extensions.size === 0) throw new X509Error('EXTENSIONS_EMPTY', 'a list of extensions without any');
+    if (extensions.length === 0) throw new X509Error('EXTENSIONS_EMPTY', 'a list of extensions without any');
     return extensions;
   });
+}
+
+/** Lists are short (see the limits of those who read them): no index pays. */
+export function findExtension(extensions: Extensions, oid: string): Extension | undefined {
+  for (const extension of extensions) if (extension.oid === oid) return extension;
+  return undefined;
 }
 
 function readExtension(reader: DerReader): Extension {
@@ -48,7 +55,7 @@ function readExtension(reader: DerReader): Extension {
 
 /** Undefined when the extension is absent; every reader below is the same in this. */
 function readValue<T>(extensions: Extensions, oid: string, read: (reader: DerReader) => T): T | undefined {
-  const extension = extensions.get(oid);
+  const extension = findExtension(extensions, oid);
   return extension === undefined ? undefined : readDer(extension.value, read, 'EXTENSION_TRAILING_BYTES');
 }
 
@@ -81,17 +88,17 @@ export function readKeyUsage(extensions: Extensions): readonly KeyUsage[] | unde
 export function readExtendedKeyUsage(extensions: Extensions): readonly string[] | undefined {
   return readValue(extensions, extensionOid.extendedKeyUsage, (reader) =>
     reader.within(Tag.sequence, (list) => {
-      const purposes = new Set<string>();
+      const purposes: string[] = [];
       while (!list.atEnd) {
-        const before = purposes.size;
-        purposes.add(extendedKeyUsageName(list.oid()));
-        if (purposes.size === before || before === maxPurposes) {
+        const purpose = extendedKeyUsageName(list.oid());
+        if (purposes.includes(purpose) || purposes.length === maxPurposes) {
           throw new X509Error('EXTENDED_KEY_USAGE_INVALID', `a purpose twice, or more than ${maxPurposes}`);
         }
+        purposes.push(purpose);
       }
-      if (purposes.size === 0)
+      if (purposes.length === 0)
         throw new X509Error('EXTENDED_KEY_USAGE_INVALID', 'an extended key usage without purpose');
-      return [...purposes];
+      return purposes;
     }),
   );
 }
@@ -104,15 +111,15 @@ export function readSubjectAltNames(extensions: Extensions, limit: number): read
   return names ?? [];
 }
 
-/** RFC 5280 §4.2.1.2. */
-export function readSubjectKeyId(extensions: Extensions): Buffer | undefined {
+/** RFC 5280 §4.2.1.2; in hex. */
+export function readSubjectKeyId(extensions: Extensions): string | undefined {
   return readValue(extensions, extensionOid.subjectKeyId, (reader) =>
     keyId(reader.contents(Tag.octetString)),
   );
 }
 
-/** RFC 5280 §4.2.1.1: the keyIdentifier; issuer and serial must come together and are checked, but not returned. */
-export function readAuthorityKeyId(extensions: Extensions, limit: number): Buffer | undefined {
+/** RFC 5280 §4.2.1.1: the keyIdentifier in hex; issuer and serial must come together and are checked, but not returned. */
+export function readAuthorityKeyId(extensions: Extensions, limit: number): string | undefined {
   return readValue(extensions, extensionOid.authorityKeyId, (reader) =>
     reader.within(Tag.sequence, (fields) => {
       const id = fields.nextIs(contextPrimitive(0)) ? keyId(fields.contents(contextPrimitive(0))) : undefined;
@@ -129,7 +136,7 @@ export function readAuthorityKeyId(extensions: Extensions, limit: number): Buffe
   );
 }
 
-function keyId(bytes: Buffer): Buffer {
-  if (bytes.length > 0 && bytes.length <= maxKeyIdBytes) return bytes;
+function keyId(bytes: Buffer): string {
+  if (bytes.length > 0 && bytes.length <= maxKeyIdBytes) return bytes.toString('hex');
   throw new X509Error('KEY_ID_INVALID', `a key id of ${bytes.length} bytes, not 1 to ${maxKeyIdBytes}`);
 }

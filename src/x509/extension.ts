@@ -59,14 +59,18 @@ export function basicConstraintsExtension(constraints: {
   return extension(encodedOid.basicConstraints, true, sequence(...fields));
 }
 
-/** Not critical (RFC 5280 §4.2.1.2). */
-export function subjectKeyIdExtension(keyId: Uint8Array): Buffer {
-  return extension(encodedOid.subjectKeyId, false, octetString(keyId));
+/** Not critical (RFC 5280 §4.2.1.2). @param keyId in hex. */
+export function subjectKeyIdExtension(keyId: string): Buffer {
+  return extension(encodedOid.subjectKeyId, false, octetString(Buffer.from(keyId, 'hex')));
 }
 
-/** Not critical, keyIdentifier only (RFC 5280 §4.2.1.1). */
-export function authorityKeyIdExtension(keyId: Uint8Array): Buffer {
-  return extension(encodedOid.authorityKeyId, false, sequence(contextPrimitive(0, keyId)));
+/** Not critical, keyIdentifier only (RFC 5280 §4.2.1.1). @param keyId in hex. */
+export function authorityKeyIdExtension(keyId: string): Buffer {
+  return extension(
+    encodedOid.authorityKeyId,
+    false,
+    sequence(contextPrimitive(0, Buffer.from(keyId, 'hex'))),
+  );
 }
 
 /** Critical when the subject is empty (RFC 5280 §4.2.1.6). */

@@ -157,14 +157,14 @@ function encodeAttribute({ oid: type, value }: NameAttribute): Buffer {
  * Name of an authority: CN = trust domain, serialNumber = 16 hex digits of its key id, so that no two keys ever share
  * a name. A trust domain above 64 characters stands there as `h-` and 16 hex digits of its SHA-256.
  */
-export function authorityNameAttributes(trustDomain: TrustDomain, keyId: Buffer): NameAttribute[] {
+export function authorityNameAttributes(trustDomain: TrustDomain, keyId: string): NameAttribute[] {
   const commonName =
     trustDomain.length <= maxCommonName
       ? trustDomain
       : `h-${createHash('sha256').update(trustDomain).digest('hex').slice(0, 16)}`;
   return [
     { oid: attributeOid.commonName, value: commonName },
-    { oid: attributeOid.serialNumber, value: keyId.toString('hex').slice(0, 16) },
+    { oid: attributeOid.serialNumber, value: keyId.slice(0, 16) },
   ];
 }
 

@@ -11,7 +11,6 @@ export interface PemLimits {
 const defaultLimits: PemLimits = { maxBytes: 1024 * 1024, maxBlocks: 1024 };
 
 const block = /-----BEGIN ([^\r\n]*)-----\r?\n([A-Za-z0-9+/=\r\n]*)-----END ([^\r\n]*)-----(?:\r?\n|$)/y;
-const whitespace = /[ \t\r\n]*/y;
 
 /**
  * DER of every block in `text`: one or more, all of this label, with nothing but white space around them (RFC 7468
@@ -86,9 +85,9 @@ function damaged(source: string, at: number): X509Error {
 }
 
 function skipWhitespace(source: string, at: number): number {
-  whitespace.lastIndex = at;
-  whitespace.exec(source);
-  return whitespace.lastIndex;
+  let next = at;
+  while (next < source.length && ' \t\r\n'.includes(source.charAt(next))) next += 1;
+  return next;
 }
 
 function refusal(code: X509Code, source: string, at: number, what: string): X509Error {

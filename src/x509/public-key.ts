@@ -11,10 +11,10 @@ export interface PublicKey {
   readonly algorithm: KeyAlgorithm;
   /** The whole DER SubjectPublicKeyInfo. */
   readonly spki: Buffer;
-  /** 20 bytes: the leftmost 160 bits of the SHA-256 of the key's BIT STRING (RFC 7093 §2, method 1). */
-  readonly keyId: Buffer;
-  /** SHA-256 of the SubjectPublicKeyInfo. */
-  readonly sha256: Buffer;
+  /** 20 bytes in hex: the leftmost 160 bits of the SHA-256 of the key's BIT STRING (RFC 7093 §2, method 1). */
+  readonly keyId: string;
+  /** SHA-256 of the SubjectPublicKeyInfo, in hex. */
+  readonly sha256: string;
 }
 
 const ecPublicKey = '1.2.840.10045.2.1';
@@ -33,7 +33,7 @@ export function parsePublicKey(spki: Buffer): PublicKey {
     outer.within(Tag.sequence, (info) => {
       const checkBits = info.within(Tag.sequence, readAlgorithm);
       const bits = info.bitString();
-      return publicKey(checkBits(bits), spki, bits);
+      return new CheckedPublicKey(checkBits(bits), spki, bits);
     }),
   );
 }
@@ -137,17 +137,24 @@ function checkRsa(bits: Buffer): KeyAlgorithm {
 }
 
 /** Hashes are made when first asked for: a request that is refused never needs them. */
-function publicKey(algorithm: KeyAlgorithm, spki: Buffer, bits: Buffer): PublicKey {
-  let keyId: Buffer | undefined;
-  let sha256: Buffer | undefined;
-  return {
-    algorithm,
-    spki,
-    get keyId() {
-      return (keyId ??= hash('sha256', bits, 'buffer').subarray(0, 20));
-    },
-    get sha256() {
-      return (sha256 ??= hash('sha256', spki, 'buffer'));
-    },
-  };
+class CheckedPublicKey implements PublicKey {
+  readonly algorithm: KeyAlgorithm;
+  readonly spki: Buffer;
+  readonly #bits: Buffer;
+  #keyId: string | undefined;
+  #sha256: string | undefined;
+
+  constructor(algorithm: KeyAlgorithm, spki: Buffer, bits: Buffer) {
+    this.algorithm = algorithm;
+    this.spki = spki;
+    this.#bits = bits;
+  }
+
+  get keyId(): string {
+    return (this.#keyId ??= hash('sha256', this.#bits).slice(0, 40));
+  }
+
+  get sha256(): string {
+    return (this.#sha256 ??= hash('sha256', this.spki));
+  }
 }

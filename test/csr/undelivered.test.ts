@@ -63,7 +63,9 @@ test('an answer that could not be written is written later, and nothing is signe
   const ledger = await openSqliteLedger({ path: join(on.directory, 'mangrove-0.db') });
   try {
     const entries = await ledger.findByIdentity(web.spiffeId);
-    expect(entries.map(({ intent }) => intent.serial)).toEqual([parseCertificate(der).serial]);
+    expect(entries.map(({ intent }) => intent.serial)).toEqual([
+      parseCertificate(der).serial.toString('hex'),
+    ]);
   } finally {
     await ledger.close();
   }

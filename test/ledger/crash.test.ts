@@ -45,13 +45,11 @@ it('keeps every acknowledged record and no result without intent, wherever a SIG
   expect(results.length).toBeGreaterThan(1000);
 
   const ledger = await openSqliteLedger({ path });
-  const unresolved = new Set(
-    (await ledger.unresolvedIntents(100_000)).map(({ serial }) => serial.toString('hex')),
-  );
+  const unresolved = new Set((await ledger.unresolvedIntents(100_000)).map(({ serial }) => serial));
   const withResult = new Set(results);
   for (const serial of intents) {
-    const entry = await ledger.findBySerial(Buffer.from(serial, 'hex'));
-    expect(entry?.intent.serial.toString('hex')).toBe(serial);
+    const entry = await ledger.findBySerial(serial);
+    expect(entry?.intent.serial).toBe(serial);
     if (withResult.has(serial)) expect(entry?.result?.outcome).toBe('issued');
     expect(unresolved.has(serial)).toBe(entry?.result === undefined);
   }

@@ -22,7 +22,7 @@ function codeOf(error: unknown): string {
 async function caller(ledger: Awaited<ReturnType<typeof openSqliteLedger>>): Promise<void> {
   for (;;) {
     const intent = newIntent();
-    const serial = intent.serial.toString('hex');
+    const { serial } = intent;
     try {
       await ledger.recordIntent(intent);
       say(`intent ${serial}`);

@@ -1,19 +1,19 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Intent, Result } from '#ledger/record.ts';
 
 export const authority = 'a1'.repeat(20);
 
 export function newIntent(changes: Partial<Intent> = {}): Intent {
   return {
-    serial: Buffer.concat([Buffer.of(0x01), randomBytes(15)]),
+    serial: `01${randomBytes(15).toString('hex')}`,
     kind: 'leaf',
     authority,
     issuer: 'b2'.repeat(32),
     frontDoor: 'csr',
     requestUid: '5f0c0a1e-4d39-4a39-9c07-0d8c2d2b7a11',
     identity: 'spiffe://cluster.local/ns/default/sa/web',
-    spkiSha256: randomBytes(32),
-    tbsSha256: randomBytes(32),
+    spkiSha256: randomBytes(32).toString('hex'),
+    tbsSha256: randomBytes(32).toString('hex'),
     notBefore: 1_790_000_000,
     notAfter: 1_790_086_400,
     recordedAt: 1_790_000_000_123,
@@ -25,7 +25,7 @@ export function resultOf(intent: Intent, changes: Partial<Result> = {}): Result 
   return {
     serial: intent.serial,
     outcome: 'issued',
-    certificateSha256: createHash('sha256').update(intent.tbsSha256).digest(),
+    certificateSha256: hash('sha256', intent.tbsSha256),
     recordedAt: intent.recordedAt + 5,
     ...changes,
   };

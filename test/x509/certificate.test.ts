@@ -78,7 +78,7 @@ describe('a certificate that is read', () => {
   });
 
   test('without extensions, and with a subject that is empty', () => {
-    expect(parseCertificate(certificate({ rest: [] })).extensions.size).toBe(0);
+    expect(parseCertificate(certificate({ rest: [] })).extensions.length).toBe(0);
     expect(formatName(parseCertificate(certificate({ subject: seq() })).subject)).toBe('');
   });
 
@@ -86,12 +86,15 @@ describe('a certificate that is read', () => {
     const read = parseCertificate(
       withExtensions(extension('06032a0304', 'deadbeef', TRUE), extension('06032a0305', '')),
     );
-    expect(read.extensions.get('1.2.3.4')).toEqual({
+    expect(read.extensions.find(({ oid }) => oid === '1.2.3.4')).toEqual({
       oid: '1.2.3.4',
       critical: true,
       value: Buffer.from('deadbeef', 'hex'),
     });
-    expect(read.extensions.get('1.2.3.5')).toMatchObject({ critical: false, value: Buffer.alloc(0) });
+    expect(read.extensions.find(({ oid }) => oid === '1.2.3.5')).toMatchObject({
+      critical: false,
+      value: Buffer.alloc(0),
+    });
   });
 
   test('with times on both sides of 2050', () => {
@@ -106,7 +109,7 @@ describe('a certificate that is read', () => {
     const read = parseCertificate(
       withExtensions(extension(OID.authorityKeyId, seq(tlv(0x80, keyId), names, tlv(0x82, '01')))),
     );
-    expect(read.authorityKeyId?.toString('hex')).toBe(keyId);
+    expect(read.authorityKeyId).toBe(keyId);
   });
 
   test('a serial number whose sign octet is needed comes without it', () => {

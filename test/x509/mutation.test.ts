@@ -145,7 +145,7 @@ function expectCanonical(der: Buffer): void {
 
 /** The certificate written again from what was read of it. */
 function rewritten(certificate: Certificate): Buffer {
-  const extensions = [...certificate.extensions.values()].map(({ oid: id, critical, value }) =>
+  const extensions = certificate.extensions.map(({ oid: id, critical, value }) =>
     sequence(oid(id), critical ? booleanTrue : Buffer.alloc(0), octetString(value)),
   );
   const tbs = encodeTbsCertificate({
@@ -170,7 +170,7 @@ function expectValuesRewritten(certificate: Certificate): void {
     written.set(extensionOid.subjectAltName, subjectAltNameExtension(subjectAltNames, { critical: false }));
   }
   for (const [id, der] of written) {
-    const value = certificate.extensions.get(id)?.value ?? Buffer.alloc(0);
+    const value = certificate.extensions.find(({ oid }) => oid === id)?.value ?? Buffer.alloc(0);
     expect(
       contentsOf(der)
         .subarray(-value.length - 2)
@@ -208,7 +208,7 @@ describe.each([
         const certificate = attempt(() => parseCertificate(bytes));
         if (certificate === undefined) return;
         expectCanonical(bytes);
-        if (certificate.extensions.size > 0)
+        if (certificate.extensions.length > 0)
           expect(rewritten(certificate).toString('hex')).toBe(bytes.toString('hex'));
         expectValuesRewritten(certificate);
         accepted.push(bytes);

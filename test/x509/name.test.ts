@@ -126,7 +126,7 @@ describe('RFC 4514 text', () => {
 });
 
 describe('the name of an authority', () => {
-  const keyId = Buffer.from('00112233445566778899aabbccddeeff00112233', 'hex');
+  const keyId = '00112233445566778899aabbccddeeff00112233';
 
   test('is its trust domain and the beginning of its key id', () => {
     const attributes = authorityNameAttributes(parseTrustDomain('cluster.local'), keyId);

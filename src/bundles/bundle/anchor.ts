@@ -1,6 +1,7 @@
 import { errorCode, errorMessage, MangroveError } from '#errors/error.ts';
 import type { Certificate } from '#x509/certificate.ts';
 import { isSelfIssued, isSignedBy, parseCertificate } from '#x509/certificate.ts';
+import { findExtension } from '#x509/extension-reader.ts';
 import { formatName } from '#x509/name.ts';
 import { parsePem } from '#x509/pem.ts';
 
@@ -99,8 +100,8 @@ function requireRoot(certificate: Certificate, where: string): void {
   if (certificate.keyUsage?.includes('keyCertSign') !== true) {
     throw new MangroveError('BUNDLE_ANCHOR_KEY_USAGE', `${where}: keyUsage without keyCertSign`);
   }
-  for (const [oid, extension] of certificate.extensions) {
-    if (extension.critical && !PROCESSED_EXTENSIONS.has(oid)) {
+  for (const { oid, critical } of certificate.extensions) {
+    if (critical && !PROCESSED_EXTENSIONS.has(oid)) {
       throw new MangroveError('BUNDLE_ANCHOR_EXTENSION', `${where}: unknown critical extension ${oid}`);
     }
   }
@@ -110,7 +111,7 @@ function requireRoot(certificate: Certificate, where: string): void {
 }
 
 function isCritical(certificate: Certificate, oid: string): boolean {
-  return certificate.extensions.get(oid)?.critical === true;
+  return findExtension(certificate.extensions, oid)?.critical === true;
 }
 
 function spiffeTrustDomain(certificate: Certificate): string | undefined {

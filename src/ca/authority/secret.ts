@@ -98,7 +98,7 @@ export function decodeAuthority(secret: AuthoritySecret, trustDomain: TrustDomai
     );
   }
   return {
-    id: certificate.publicKey.keyId.toString('hex'),
+    id: certificate.publicKey.keyId,
     generation,
     secretName: metadata.name,
     secretUid: metadata.uid,

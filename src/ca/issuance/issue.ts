@@ -10,7 +10,8 @@ export type Step = (name: string) => void | Promise<void>;
 
 export interface IssuedLeaf {
   readonly der: Buffer;
-  readonly serial: Buffer;
+  /** In hex. */
+  readonly serial: string;
   readonly notAfter: number;
   /** PEM: leaf, then its issuing certificate. */
   readonly chain: string;
@@ -39,11 +40,10 @@ export async function issueLeaf(
   const signature = sign(issuing.signatureAlgorithm, issuing.key, tbs);
   const der = encodeCertificate(tbs, issuing.signatureAlgorithm, signature);
   await step?.('issue/result');
-  const certificateSha256 = hash('sha256', der, 'buffer');
   await ledger.recordResult({
     serial: intent.serial,
     outcome: 'issued',
-    certificateSha256,
+    certificateSha256: hash('sha256', der),
     recordedAt: now(),
   });
   await step?.('issue/reply');

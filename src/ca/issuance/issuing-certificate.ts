@@ -53,15 +53,16 @@ export async function mintIssuingKey(
 ): Promise<IssuingKey> {
   const { publicKey, privateKey } = generateKeyPair(request.algorithm);
   const spki = publicKey.export({ type: 'spki', format: 'der' });
-  const authority = root.certificate.publicKey.keyId.toString('hex');
+  const authority = root.certificate.publicKey.keyId;
   const { serial, notBefore, notAfter, trustDomain, now } = request;
   const usage = caKeyAlgorithm[request.algorithm];
   const subjectKey = await crypto.subtle.importKey('spki', new Uint8Array(spki), usage.key, true, ['verify']);
   checkCaCertificate(root.certificate, trustDomain, undefined);
   const rootAlgorithm = caAlgorithmOf(root.certificate);
-  const spkiSha256 = sha256(spki);
+  const spkiSha256 = hash('sha256', spki);
+  const recordedSerial = serial.toString('hex');
   await ledger.recordIntent({
-    serial,
+    serial: recordedSerial,
     kind: 'issuing',
     authority,
     issuer: root.certificate.sha256,
@@ -91,9 +92,9 @@ export async function mintIssuingKey(
     crypto,
   );
   await ledger.recordResult({
-    serial,
+    serial: recordedSerial,
     outcome: 'issued',
-    certificateSha256: sha256(certificate.der),
+    certificateSha256: certificate.sha256,
     recordedAt: now,
   });
   return {
@@ -111,8 +112,4 @@ function generateKeyPair(algorithm: CaKeyAlgorithm): { publicKey: KeyObject; pri
   return namedCurve === undefined
     ? generateKeyPairSync('ed25519')
     : generateKeyPairSync('ec', { namedCurve });
-}
-
-function sha256(bytes: Uint8Array): Buffer {
-  return hash('sha256', bytes, 'buffer');
 }

@@ -91,7 +91,7 @@ export function prepareLeaf(
     tbs,
     issuing,
     intent: {
-      serial,
+      serial: serial.toString('hex'),
       kind: 'leaf',
       authority: issuing.authority,
       issuer: issuing.certificate.sha256,
@@ -99,7 +99,7 @@ export function prepareLeaf(
       requestUid: request.requestUid,
       identity: id.uri,
       spkiSha256: publicKey.sha256,
-      tbsSha256: hash('sha256', tbs, 'buffer'),
+      tbsSha256: hash('sha256', tbs),
       notBefore,
       notAfter,
       recordedAt: now,
@@ -121,7 +121,7 @@ function admit({ id, publicKey }: LeafRequest, { profile, authorityKeyIds }: Sig
       `the key is ${publicKey.algorithm}; allowed are ${allowed}`,
     );
   }
-  if (authorityKeyIds.has(publicKey.keyId.toString('hex'))) {
+  if (authorityKeyIds.has(publicKey.keyId)) {
     throw new MangroveError('CA_KEY_IS_AUTHORITY', 'the request carries the key of a certificate authority');
   }
 }

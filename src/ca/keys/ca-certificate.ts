@@ -54,10 +54,8 @@ export async function makeCaCertificate(request: CaCertificateRequest, crypto: C
       extensions: [
         new BasicConstraintsExtension(true, issuer === undefined ? undefined : 0, true),
         new KeyUsagesExtension(KeyUsageFlags.keyCertSign, true),
-        new SubjectKeyIdentifierExtension(subjectKey.keyId.toString('hex')),
-        ...(issuer === undefined
-          ? []
-          : [new AuthorityKeyIdentifierExtension(issuer.publicKey.keyId.toString('hex'))]),
+        new SubjectKeyIdentifierExtension(subjectKey.keyId),
+        ...(issuer === undefined ? [] : [new AuthorityKeyIdentifierExtension(issuer.publicKey.keyId)]),
         new SubjectAlternativeNameExtension([{ type: 'url', value: `spiffe://${trustDomain}` }]),
       ],
     },
@@ -126,8 +124,7 @@ function fault(
   if (basicConstraints?.ca !== true) return 'it is not a CA certificate';
   if (basicConstraints.pathLength !== (issuer === undefined ? undefined : 0)) return 'its pathLen is wrong';
   if (keyUsage === undefined || !keyUsage.includes('keyCertSign')) return 'it lacks keyCertSign';
-  if (subjectKeyId === undefined || !subjectKeyId.equals(publicKey.keyId))
-    return 'its SKI is not that of its key';
+  if (subjectKeyId === undefined || subjectKeyId !== publicKey.keyId) return 'its SKI is not that of its key';
   const subject = encodeName(authorityNameAttributes(trustDomain, publicKey.keyId));
   if (!certificate.subject.der.equals(subject))
     return `its subject is not that of ${trustDomain} and its key`;
@@ -137,7 +134,7 @@ function fault(
   }
   const signer = issuer ?? certificate;
   if (!certificate.issuer.der.equals(signer.subject.der)) return 'its issuer name is not that of its signer';
-  if (issuer !== undefined && authorityKeyId?.equals(issuer.publicKey.keyId) !== true)
+  if (issuer !== undefined && authorityKeyId !== issuer.publicKey.keyId)
     return 'its AKI is not that of its signer';
   if (!isSignedBy(certificate, signer.publicKey)) return 'its signature does not verify';
   return undefined;

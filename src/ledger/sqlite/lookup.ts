@@ -7,22 +7,21 @@ const kinds = { serial: 1, publicKey: 2, identity: 3 } as const;
 /** 48 bits of the value under its kind, as an exact number. Two values may share a key: readers compare the value itself. */
 export type LookupKey = number;
 
-export function serialKey(serial: Buffer): LookupKey {
+export function serialKey(serial: string): LookupKey {
   // The end, because the start may be the mark of an instance and the same for all.
-  const length = Math.min(6, serial.length);
-  return key(kinds.serial, serial.readUIntBE(serial.length - length, length));
+  return key(kinds.serial, serial.slice(-12));
 }
 
-export function publicKeyKey(spkiSha256: Buffer): LookupKey {
-  return key(kinds.publicKey, spkiSha256.readUIntBE(0, 6));
+export function publicKeyKey(spkiSha256: string): LookupKey {
+  return key(kinds.publicKey, spkiSha256.slice(0, 12));
 }
 
 export function identityKey(uri: string): LookupKey {
-  return key(kinds.identity, hash('sha256', uri, 'buffer').readUIntBE(0, 6));
+  return key(kinds.identity, hash('sha256', uri).slice(0, 12));
 }
 
-function key(kind: number, bits: number): LookupKey {
-  return kind * 2 ** 48 + bits;
+function key(kind: number, hex: string): LookupKey {
+  return kind * 2 ** 48 + Number.parseInt(hex, 16);
 }
 
 const aboveAllKeys = 4 * 2 ** 48;
@@ -82,8 +81,8 @@ export function openLookup(db: DatabaseSync, size: LookupSize): Lookup {
     for (const row of rows.iterate(indexedThrough)) {
       add(
         Number(row['id']),
-        serialKey(bufferOf(row['serial'])),
-        publicKeyKey(bufferOf(row['spki_sha256'])),
+        serialKey(hexOf(row['serial'])),
+        publicKeyKey(hexOf(row['spki_sha256'])),
         identityKey(String(row['identity'])),
       );
     }
@@ -116,8 +115,13 @@ export function openLookup(db: DatabaseSync, size: LookupSize): Lookup {
   return { add, fold };
 }
 
-/** Columns of type BLOB arrive as a plain Uint8Array. */
-export function bufferOf(column: unknown): Buffer {
+/** A column of type BLOB, which arrives as a plain Uint8Array. */
+export function hexOf(column: unknown): string {
   if (!(column instanceof Uint8Array)) throw new TypeError('a BLOB was expected');
-  return Buffer.from(column.buffer, column.byteOffset, column.length);
+  return Buffer.from(column.buffer, column.byteOffset, column.length).toString('hex');
+}
+
+/** What goes into a column of type BLOB. */
+export function blobOf(hex: string): Buffer {
+  return Buffer.from(hex, 'hex');
 }

@@ -11,7 +11,8 @@ import {
 } from '#ledger/record.ts';
 import type { OpenDatabase } from '#ledger/sqlite/database.ts';
 import {
-  bufferOf,
+  blobOf,
+  hexOf,
   identityKey,
   intentsByKey,
   type LookupSize,
@@ -41,8 +42,8 @@ export interface Store {
   /** All writes in one transaction, on the disk when this returns; but for those that are refused. */
   readonly commit: (writes: readonly Write[]) => Refusal[];
   /** One entry or none. */
-  readonly findBySerial: (serial: Buffer) => LedgerEntry[];
-  readonly findByPublicKey: (spkiSha256: Buffer, limit: number) => LedgerEntry[];
+  readonly findBySerial: (serial: string) => LedgerEntry[];
+  readonly findByPublicKey: (spkiSha256: string, limit: number) => LedgerEntry[];
   readonly findByIdentity: (uri: string, limit: number) => LedgerEntry[];
   readonly newestNotAfter: (authority: string, kind: RecordKind) => number | undefined;
   readonly unresolvedIntents: (limit: number) => Intent[];
@@ -84,23 +85,23 @@ export function openStore({ db, assertInPlace }: OpenDatabase, size: LookupSize 
   const logSize = db.prepare('PRAGMA wal_checkpoint(NOOP)');
   const checkpoint = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
 
-  function idOf(serial: Buffer): number | undefined {
-    const id = idOfSerial.get(serialKey(serial), serial)?.['id'];
+  function idOf(serial: string): number | undefined {
+    const id = idOfSerial.get(serialKey(serial), blobOf(serial))?.['id'];
     return id === undefined ? undefined : Number(id);
   }
 
   function appendIntent(intent: Intent): RefusalCode | undefined {
     if (idOf(intent.serial) !== undefined) return 'LEDGER_SERIAL_EXISTS';
     const { lastInsertRowid } = insertIntent.run(
-      intent.serial,
+      blobOf(intent.serial),
       intent.kind,
       intent.authority,
       intent.issuer,
       intent.frontDoor,
       intent.requestUid,
       intent.identity,
-      intent.spkiSha256,
-      intent.tbsSha256,
+      blobOf(intent.spkiSha256),
+      blobOf(intent.tbsSha256),
       intent.notBefore,
       intent.notAfter,
       intent.recordedAt,
@@ -115,7 +116,7 @@ export function openStore({ db, assertInPlace }: OpenDatabase, size: LookupSize 
   function appendResult(result: Result): RefusalCode | undefined {
     const id = idOf(result.serial);
     if (id === undefined) return 'LEDGER_INTENT_MISSING';
-    const digest = result.certificateSha256 ?? null;
+    const digest = result.certificateSha256 === undefined ? null : blobOf(result.certificateSha256);
     if (insertResult.run(id, result.outcome, digest, result.recordedAt).changes === 0) {
       return sameResult.get(id, result.outcome, digest) === undefined ? 'LEDGER_RESULT_EXISTS' : undefined;
     }
@@ -146,8 +147,8 @@ export function openStore({ db, assertInPlace }: OpenDatabase, size: LookupSize 
       assertInPlace();
       return refusals;
     },
-    findBySerial: (serial) => bySerial.all(serialKey(serial), serial).map(entryOf),
-    findByPublicKey: (spki, limit) => byPublicKey.all(publicKeyKey(spki), spki, limit).map(entryOf),
+    findBySerial: (serial) => bySerial.all(serialKey(serial), blobOf(serial)).map(entryOf),
+    findByPublicKey: (spki, limit) => byPublicKey.all(publicKeyKey(spki), blobOf(spki), limit).map(entryOf),
     findByIdentity: (uri, limit) => byIdentity.all(identityKey(uri), uri, limit).map(entryOf),
     newestNotAfter: newest.get,
     unresolvedIntents: (limit) => unresolved.all(limit).map(intentOf),
@@ -185,15 +186,15 @@ type Row = Record<string, SQLOutputValue>;
 
 function intentOf(row: Row): Intent {
   return {
-    serial: bufferOf(row['serial']),
+    serial: hexOf(row['serial']),
     kind: recordKind(String(row['kind'])),
     authority: String(row['authority']),
     issuer: String(row['issuer']),
     frontDoor: String(row['front_door']),
     requestUid: String(row['request_uid']),
     identity: String(row['identity']),
-    spkiSha256: bufferOf(row['spki_sha256']),
-    tbsSha256: bufferOf(row['tbs_sha256']),
+    spkiSha256: hexOf(row['spki_sha256']),
+    tbsSha256: hexOf(row['tbs_sha256']),
     notBefore: Number(row['not_before']),
     notAfter: Number(row['not_after']),
     recordedAt: Number(row['recorded_at']),
@@ -207,12 +208,12 @@ function entryOf(row: Row): LedgerEntry {
   const result: Result = {
     serial: intent.serial,
     outcome: outcome(String(row['outcome'])),
-    certificateSha256: digest === null ? undefined : bufferOf(digest),
+    certificateSha256: digest === null ? undefined : hexOf(digest),
     recordedAt: Number(row['result_at']),
   };
   return { intent, result };
 }
 
-function refusal(index: number, code: RefusalCode, serial: Buffer): Refusal {
-  return { index, code, message: `serial ${serial.toString('hex')} ${refusalReasons[code]}` };
+function refusal(index: number, code: RefusalCode, serial: string): Refusal {
+  return { index, code, message: `serial ${serial} ${refusalReasons[code]}` };
 }

@@ -7,6 +7,13 @@ const maxNumberSeptets = 7;
 
 /** Dotted form of the OBJECT IDENTIFIER contents `bytes[from, to)` (X.690 §8.19). */
 export function oidText(bytes: Buffer, from: number, to: number): string {
+  for (const { octets, text } of common.get(bytes[to - 1]) ?? []) {
+    if (octets.length === to - from && octets.compare(bytes, from, to) === 0) return text;
+  }
+  return decode(bytes, from, to);
+}
+
+function decode(bytes: Buffer, from: number, to: number): string {
   if (to === from || to - from > maxOctets) throw invalid(from, `has ${to - from} octets`);
   let text = '';
   let start = from;
@@ -43,3 +50,30 @@ function firstArcs(bytes: Buffer, from: number, last: number): string {
 function invalid(at: number, what: string): X509Error {
   return new X509Error('DER_OID_INVALID', `OBJECT IDENTIFIER at byte ${at} ${what}`);
 }
+
+/**
+ * What nearly every request and certificate carries, by its last octet: found by its octets, it needs no new string.
+ * The texts are decoded from them here, so that nothing is written twice.
+ */
+const common = Map.groupBy(
+  [
+    '550403', // commonName
+    '550405', // serialNumber
+    '551d0e', // subjectKeyIdentifier
+    '551d0f', // keyUsage
+    '551d11', // subjectAltName
+    '551d13', // basicConstraints
+    '551d23', // authorityKeyIdentifier
+    '551d25', // extKeyUsage
+    '2b06010505070301', // serverAuth
+    '2b06010505070302', // clientAuth
+    '2a8648ce3d0201', // ecPublicKey
+    '2a8648ce3d030107', // P-256
+    '2a864886f70d010101', // rsaEncryption
+    '2a864886f70d01090e', // extensionRequest
+  ].map((hex) => {
+    const octets = Buffer.from(hex, 'hex');
+    return { octets, text: decode(octets, 0, octets.length) };
+  }),
+  ({ octets }) => octets.at(-1),
+);

@@ -15,7 +15,7 @@ export function readDer<T>(
   read: (reader: DerReader) => T,
   trailing: X509Code = 'DER_TRAILING_BYTES',
 ): T {
-  const reader = new DerReader(bytes, 0, bytes.length, 0);
+  const reader = new DerReader(bytes);
   const value = read(reader);
   reader.finish(trailing);
   return value;
@@ -23,22 +23,20 @@ export function readDer<T>(
 
 /**
  * A cursor over the elements of one constructed encoding, strict to X.690 §10 and §11: one-byte tags, definite
- * minimal lengths, no default values, and no way to leave an element without having read all of it.
+ * minimal lengths, no default values, and no way to leave an element without having read all of it. One cursor serves
+ * a whole document: `within` narrows it to the contents of an element for as long as these are read.
  */
 export class DerReader {
   readonly #bytes: Buffer;
-  readonly #end: number;
-  readonly #depth: number;
-  #at: number;
+  #end: number;
+  #depth = 0;
+  #at = 0;
   /** Where the contents of the element that was read last begin; they end at #at. */
   #contents = 0;
 
-  constructor(bytes: Buffer, from: number, to: number, depth: number) {
-    if (depth > maxDepth) throw fail('DER_TOO_DEEP', from, `is nested deeper than ${maxDepth} levels`);
+  constructor(bytes: Buffer) {
     this.#bytes = bytes;
-    this.#at = from;
-    this.#end = to;
-    this.#depth = depth;
+    this.#end = bytes.length;
   }
 
   get atEnd(): boolean {
@@ -65,9 +63,16 @@ export class DerReader {
   /** Reads the contents of the next element, which must have this tag, with `read`. */
   within<T>(tag: number, read: (inner: DerReader) => T): T {
     this.#open(tag);
-    const inner = new DerReader(this.#bytes, this.#contents, this.#at, this.#depth + 1);
-    const value = read(inner);
-    inner.finish();
+    if (this.#depth === maxDepth)
+      throw fail('DER_TOO_DEEP', this.#contents, `is nested deeper than ${maxDepth} levels`);
+    const outerEnd = this.#end;
+    this.#end = this.#at;
+    this.#at = this.#contents;
+    this.#depth += 1;
+    const value = read(this);
+    this.finish();
+    this.#end = outerEnd;
+    this.#depth -= 1;
     return value;
   }
 
@@ -80,14 +85,23 @@ export class DerReader {
     this.within(tag, (inner) => {
       let previous = -1;
       while (!inner.atEnd) {
-        const start = inner.#at;
+        const start = this.#at;
         read(inner);
-        if (previous >= 0 && this.#bytes.compare(this.#bytes, start, inner.#at, previous, start) > 0) {
+        if (previous >= 0 && this.#bytes.compare(this.#bytes, start, this.#at, previous, start) > 0) {
           throw fail('DER_SET_ORDER', start, 'is not in the order of a DER SET OF');
         }
         previous = start;
       }
     });
+  }
+
+  /** Reads past the next element if it is, header included, exactly these bytes. */
+  accept(element: Uint8Array): boolean {
+    const { length } = element;
+    if (length > this.#end - this.#at) return false;
+    for (let i = 0; i < length; i++) if (this.#bytes[this.#at + i] !== element[i]) return false;
+    this.#at += length;
+    return true;
   }
 
   /** The whole next element, header included, as it stands. */
@@ -156,6 +170,20 @@ export class DerReader {
 
   /** Two's-complement contents of an INTEGER. */
   integer(tag: number = Tag.integer): Buffer {
+    this.#openInteger(tag);
+    return this.#bytes.subarray(this.#contents, this.#at);
+  }
+
+  /** A non-negative INTEGER below 2^31. */
+  smallInteger(): number {
+    this.#openInteger(Tag.integer);
+    if (this.#length > 4 || ((this.#bytes[this.#contents] ?? 0) & 0x80) !== 0) {
+      throw fail('DER_INTEGER_INVALID', this.#contents, 'is not an INTEGER from 0 to 2^31 - 1');
+    }
+    return this.#bytes.readUIntBE(this.#contents, this.#length);
+  }
+
+  #openInteger(tag: number): void {
     this.#open(tag);
     if (this.#length === 0)
       throw fail('DER_INTEGER_INVALID', this.#contents, 'is an INTEGER without contents');
@@ -164,16 +192,6 @@ export class DerReader {
     if (this.#length > 1 && ((first === 0x00 && signBit === 0) || (first === 0xff && signBit !== 0))) {
       throw fail('DER_INTEGER_NOT_MINIMAL', this.#contents, 'is a padded INTEGER');
     }
-    return this.#bytes.subarray(this.#contents, this.#at);
-  }
-
-  /** A non-negative INTEGER below 2^31. */
-  smallInteger(): number {
-    const contents = this.integer();
-    if (contents.length > 4 || ((contents[0] ?? 0) & 0x80) !== 0) {
-      throw fail('DER_INTEGER_INVALID', this.#contents, 'is not an INTEGER from 0 to 2^31 - 1');
-    }
-    return contents.readUIntBE(0, contents.length);
   }
 
   /** Big-endian magnitude, without a sign octet, of an INTEGER above zero. */

@@ -66,9 +66,7 @@ export async function hierarchy(
     { certificate: root.certificate, key: () => Promise.resolve(root.key) },
     { crypto, ledger },
   );
-  const authorityKeyIds = new Set(
-    [root, issuing].map(({ certificate }) => certificate.publicKey.keyId.toString('hex')),
-  );
+  const authorityKeyIds = new Set([root, issuing].map(({ certificate }) => certificate.publicKey.keyId));
   return {
     spec,
     root,

@@ -85,11 +85,11 @@ describe('the index in two levels', () => {
 
   it('tells values apart that share a key', async () => {
     const path = await place.path();
-    const tail = Buffer.from('0102030405ff', 'hex');
+    const tail = '0102030405ff';
     const twins = [1, 2].map((start) =>
       newIntent({
-        serial: Buffer.concat([Buffer.of(start), tail]),
-        spkiSha256: Buffer.concat([tail, Buffer.alloc(26, start)]),
+        serial: `0${start}${tail}`,
+        spkiSha256: `${tail}${`0${start}`.repeat(26)}`,
       }),
     );
     const store = open(path);

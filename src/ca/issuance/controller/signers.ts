@@ -202,5 +202,5 @@ function requireLife({ leaf }: AuthoritySpec, { notAfter }: Validity, now: numbe
 }
 
 function keyId({ certificate }: IssuingKey): string {
-  return certificate.publicKey.keyId.toString('hex');
+  return certificate.publicKey.keyId;
 }

@@ -88,10 +88,7 @@ export function createSigningRequestReconciler(
     };
     if (given.outcome === 'issued') {
       const { leaf, identity } = given;
-      log.info(
-        { ...about, identity, serial: leaf.serial.toString('hex'), notAfter: leaf.notAfter },
-        'certificate issued',
-      );
+      log.info({ ...about, identity, serial: leaf.serial, notAfter: leaf.notAfter }, 'certificate issued');
       options.observer.answered('issued', 'Issued', seconds);
     } else {
       log.warn(
