@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import { startBundleController } from '#bundles/controller.ts';
 import { countPublishedRoots, ensureAuthorityBundle } from '#bundles/controller/authority-bundle.ts';
 import { describeEvidence } from '#bundles/controller/verify.ts';
+import { startBundleController } from '#bundles/controller.ts';
 import { readRoots, trustedRoots } from '#ca/authority/controller/anchors.ts';
 import { createAuthorityReconciler } from '#ca/authority/controller/controller.ts';
 import { createSecretStore } from '#ca/authority/controller/secret-store.ts';

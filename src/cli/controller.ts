@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { productVersion } from '#cli/version.ts';
 import { startMangrove } from '#main.ts';
-import { configFields } from '#ops/config-schema.ts';
 import { loadConfig } from '#ops/config.ts';
+import { configFields } from '#ops/config-schema.ts';
 import { createLogger } from '#ops/log.ts';
 
 /** `mangrove controller`: the product itself, as it runs in a cluster. */

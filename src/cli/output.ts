@@ -1,5 +1,5 @@
-import { dump } from 'js-yaml';
 import { Option } from 'commander';
+import { dump } from 'js-yaml';
 
 export type OutputFormat = 'text' | 'json' | 'yaml';
 

@@ -1,7 +1,7 @@
-import { MangroveError } from '#errors/error.ts';
 import { type OutputFormat, print } from '#cli/output.ts';
+import { MangroveError } from '#errors/error.ts';
 import { localSources, resolveBinaries } from '#sandbox/binaries.ts';
-import { type Starter, starterOf, startDetached } from '#sandbox/detached.ts';
+import { type Starter, startDetached, starterOf } from '#sandbox/detached.ts';
 import { type Progress, progressTo, silentProgress } from '#sandbox/progress.ts';
 import { type Sandbox, type SandboxFacts, sandboxProgram, startSandbox } from '#sandbox/sandbox.ts';
 

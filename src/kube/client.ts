@@ -6,10 +6,10 @@ import type { Credentials } from '#kube/credentials.ts';
 import type { AnyObject } from '#kube/object.ts';
 import {
   acceptOne,
-  limits,
   type CallOptions,
-  listAll,
   type ListOptions,
+  limits,
+  listAll,
   listPage,
   type ObjectList,
   type Page,

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { Agent, type RequestOptions, request as httpsRequest } from 'node:https';
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import { errorMessage } from '#errors/error.ts';
 import type { Credentials, Presented, TlsMaterial } from '#kube/credentials.ts';
 import { KubeError } from '#kube/error.ts';

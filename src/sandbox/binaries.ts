@@ -7,8 +7,8 @@ import { buildBinaries } from '#sandbox/build.ts';
 import { fillDirectory } from '#sandbox/cache.ts';
 import type { Progress } from '#sandbox/progress.ts';
 import {
-  archivedVersion,
   archiveDigests,
+  archivedVersion,
   archiveUrl,
   type BinaryName,
   binaryNames,

@@ -1,12 +1,5 @@
-import {
-  booleanTrue,
-  contextPrimitive,
-  namedBits,
-  octetString,
-  oid,
-  sequence,
-  smallInteger,
-} from '#x509/der/writer.ts';
+import type { DerBuilder, WriteDer } from '#x509/der/builder.ts';
+import { booleanTrue, oid, smallInteger } from '#x509/der/writer.ts';
 import { X509Error } from '#x509/error.ts';
 import type { GeneralName } from '#x509/general-name.ts';
 import { type ExtendedKeyUsage, extendedKeyUsageOids, type KeyUsage, keyUsages } from '#x509/key-usage.ts';
@@ -32,44 +25,51 @@ const encodedPurpose: Readonly<Record<ExtendedKeyUsage, Buffer>> = {
 };
 
 /** Critical (RFC 5280 §4.2.1.3). */
-export function keyUsageExtension(usages: readonly KeyUsage[]): Buffer {
+export function keyUsageExtension(usages: readonly KeyUsage[]): WriteDer {
   if (usages.length === 0) throw new X509Error('ENCODING_INVALID', 'a key usage without any');
   let bits = 0;
   for (const usage of usages) bits |= 1 << keyUsages.indexOf(usage);
-  return extension(encodedOid.keyUsage, true, namedBits(bits));
+  return extension(encodedOid.keyUsage, true, (der) => der.namedBits(bits));
 }
 
 /** Not critical; in the given order, each purpose once. */
-export function extendedKeyUsageExtension(purposes: readonly ExtendedKeyUsage[]): Buffer {
+export function extendedKeyUsageExtension(purposes: readonly ExtendedKeyUsage[]): WriteDer {
   if (purposes.length === 0) throw new X509Error('ENCODING_INVALID', 'an extended key usage without purpose');
-  const oids = [...new Set(purposes)].map((purpose) => encodedPurpose[purpose]);
-  return extension(encodedOid.extendedKeyUsage, false, sequence(...oids));
+  if (purposes.some((purpose, i) => purposes.indexOf(purpose) !== i))
+    throw new X509Error('ENCODING_INVALID', 'a purpose twice');
+  return extension(encodedOid.extendedKeyUsage, false, (value) =>
+    value.within(0x30, (der) => {
+      for (const purpose of purposes) der.put(encodedPurpose[purpose]);
+    }),
+  );
 }
 
 /** Critical (RFC 5280 §4.2.1.9); cA = FALSE is the default and encodes as an empty SEQUENCE. */
 export function basicConstraintsExtension(constraints: {
   ca: boolean;
   pathLength?: number | undefined;
-}): Buffer {
+}): WriteDer {
   const { ca, pathLength } = constraints;
   if (pathLength !== undefined && !ca)
     throw new X509Error('ENCODING_INVALID', 'a path length where cA is false');
-  const fields: Buffer[] = ca ? [booleanTrue] : [];
-  if (pathLength !== undefined) fields.push(smallInteger(pathLength));
-  return extension(encodedOid.basicConstraints, true, sequence(...fields));
+  const encodedLength = pathLength === undefined ? undefined : smallInteger(pathLength);
+  return extension(encodedOid.basicConstraints, true, (value) =>
+    value.within(0x30, (der) => {
+      if (ca) der.put(booleanTrue);
+      if (encodedLength !== undefined) der.put(encodedLength);
+    }),
+  );
 }
 
 /** Not critical (RFC 5280 §4.2.1.2). @param keyId in hex. */
-export function subjectKeyIdExtension(keyId: string): Buffer {
-  return extension(encodedOid.subjectKeyId, false, octetString(Buffer.from(keyId, 'hex')));
+export function subjectKeyIdExtension(keyId: string): WriteDer {
+  return extension(encodedOid.subjectKeyId, false, (der) => der.hex(0x04, keyId));
 }
 
 /** Not critical, keyIdentifier only (RFC 5280 §4.2.1.1). @param keyId in hex. */
-export function authorityKeyIdExtension(keyId: string): Buffer {
-  return extension(
-    encodedOid.authorityKeyId,
-    false,
-    sequence(contextPrimitive(0, Buffer.from(keyId, 'hex'))),
+export function authorityKeyIdExtension(keyId: string): WriteDer {
+  return extension(encodedOid.authorityKeyId, false, (value) =>
+    value.within(0x30, (der) => der.hex(0x80, keyId)),
   );
 }
 
@@ -77,27 +77,37 @@ export function authorityKeyIdExtension(keyId: string): Buffer {
 export function subjectAltNameExtension(
   names: readonly GeneralName[],
   options: { critical: boolean },
-): Buffer {
+): WriteDer {
   if (names.length === 0) throw new X509Error('ENCODING_INVALID', 'an extension of names without any');
-  return extension(encodedOid.subjectAltName, options.critical, sequence(...names.map(encodeGeneralName)));
+  for (const name of names) assertPrintable(name);
+  return extension(encodedOid.subjectAltName, options.critical, (value) =>
+    value.within(0x30, (der) => {
+      for (const name of names) writeGeneralName(der, name);
+    }),
+  );
 }
 
-const textTags = { email: 1, dns: 2, uri: 6 } as const;
-const ipTag = 7;
+/** GeneralName, RFC 5280 §4.2.1.6. */
+const textTags = { email: 0x81, dns: 0x82, uri: 0x86 } as const;
+const ipTag = 0x87;
 
-function encodeGeneralName(name: GeneralName): Buffer {
-  if (name.kind === 'other') return name.der;
-  if (name.kind === 'ip') return contextPrimitive(ipTag, name.value);
-  return contextPrimitive(textTags[name.kind], printable(name.value));
+function writeGeneralName(der: DerBuilder, name: GeneralName): void {
+  if (name.kind === 'other') der.put(name.der);
+  else if (name.kind === 'ip') der.octets(ipTag, name.value);
+  else der.ascii(textTags[name.kind], name.value);
 }
 
-function printable(text: string): Buffer {
-  if (/^[!-~]+$/.test(text)) return Buffer.from(text, 'latin1');
-  throw new X509Error('ENCODING_INVALID', `${JSON.stringify(text)} is not printable ASCII without blanks`);
+function assertPrintable(name: GeneralName): void {
+  if (name.kind === 'other' || name.kind === 'ip' || /^[!-~]+$/.test(name.value)) return;
+  const text = JSON.stringify(name.value);
+  throw new X509Error('ENCODING_INVALID', `${text} is not printable ASCII without blanks`);
 }
 
-const noBytes = Buffer.alloc(0);
-
-function extension(encodedId: Buffer, critical: boolean, value: Buffer): Buffer {
-  return sequence(encodedId, critical ? booleanTrue : noBytes, octetString(value));
+function extension(encodedId: Buffer, critical: boolean, write: WriteDer): WriteDer {
+  return (list) =>
+    list.within(0x30, (der) => {
+      der.put(encodedId);
+      if (critical) der.put(booleanTrue);
+      der.within(0x04, write);
+    });
 }

@@ -1,11 +1,5 @@
-import {
-  bitString,
-  contextConstructed,
-  sequence,
-  smallInteger,
-  time,
-  unsignedInteger,
-} from '#x509/der/writer.ts';
+import { buildDer, type WriteDer } from '#x509/der/builder.ts';
+import { element, smallInteger } from '#x509/der/writer.ts';
 import { type SignatureAlgorithm, signatureAlgorithms } from '#x509/signature-algorithm.ts';
 
 /** Everything that goes into a TBSCertificate; what is DER already is taken as it stands. */
@@ -23,23 +17,32 @@ export interface TbsCertificate {
   readonly subject: Uint8Array;
   /** DER SubjectPublicKeyInfo. */
   readonly spki: Uint8Array;
-  /** DER of each Extension, in the order in which they shall stand. At least one. */
-  readonly extensions: readonly Uint8Array[];
+  /** In the order in which they shall stand. At least one. */
+  readonly extensions: readonly WriteDer[];
 }
 
-const version3 = contextConstructed(0, smallInteger(2));
+const version3 = element(0xa0, smallInteger(2));
 
 /** DER TBSCertificate of version 3 (RFC 5280 §4.1). */
 export function encodeTbsCertificate(tbs: TbsCertificate): Buffer {
-  return sequence(
-    version3,
-    unsignedInteger(tbs.serial),
-    signatureAlgorithms[tbs.signatureAlgorithm].der,
-    tbs.issuer,
-    sequence(time(tbs.notBefore), time(tbs.notAfter)),
-    tbs.subject,
-    tbs.spki,
-    contextConstructed(3, sequence(...tbs.extensions)),
+  return buildDer((document) =>
+    document.within(0x30, (der) => {
+      der.put(version3);
+      der.unsignedInteger(tbs.serial);
+      der.put(signatureAlgorithms[tbs.signatureAlgorithm].der);
+      der.put(tbs.issuer);
+      der.within(0x30, () => {
+        der.time(tbs.notBefore);
+        der.time(tbs.notAfter);
+      });
+      der.put(tbs.subject);
+      der.put(tbs.spki);
+      der.within(0xa3, () =>
+        der.within(0x30, () => {
+          for (const write of tbs.extensions) write(der);
+        }),
+      );
+    }),
   );
 }
 
@@ -49,5 +52,11 @@ export function encodeCertificate(
   signatureAlgorithm: SignatureAlgorithm,
   signature: Uint8Array,
 ): Buffer {
-  return sequence(tbs, signatureAlgorithms[signatureAlgorithm].der, bitString(signature));
+  return buildDer((document) =>
+    document.within(0x30, (der) => {
+      der.put(tbs);
+      der.put(signatureAlgorithms[signatureAlgorithm].der);
+      der.bitString(signature);
+    }),
+  );
 }

@@ -5,7 +5,7 @@ import { leafProfile } from '#ca/issuance/profile.ts';
 import { decide } from '#csr/signing-request/decision.ts';
 import { errorCode, errorRow } from '#errors/error.ts';
 import { encodePem } from '#x509/pem.ts';
-import { ascii, bits, OID, octets, seq, set, tlv, TRUE } from '../x509/support/der.ts';
+import { ascii, bits, OID, octets, seq, set, TRUE, tlv } from '../x509/support/der.ts';
 import {
   altNames,
   extension,

@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
 import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
 import { createBatch, unpackBatch, type Write } from '#ledger/batch.ts';
 import { authority } from './records.ts';
 

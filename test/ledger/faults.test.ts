@@ -1,11 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Ledger } from '#ledger/ledger.ts';
-import { openSqliteLedger, sqliteLedger, type SqliteLedgerOptions } from '#ledger/sqlite-ledger.ts';
+import { openSqliteLedger, type SqliteLedgerOptions, sqliteLedger } from '#ledger/sqlite-ledger.ts';
 import { temporaryPlace } from './place.ts';
 import { codeOf, newIntent, resultOf } from './records.ts';
 

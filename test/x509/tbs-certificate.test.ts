@@ -198,7 +198,7 @@ describe('any certificate that the writer can write is read alike', () => {
 
 test('encoders refuse what has no encoding', () => {
   const long = 'a'.repeat(65);
-  const impossible: readonly (() => Buffer)[] = [
+  const impossible: readonly (() => unknown)[] = [
     () => keyUsageExtension([]),
     () => extendedKeyUsageExtension([]),
     () => basicConstraintsExtension({ ca: false, pathLength: 0 }),

@@ -1,5 +1,5 @@
 import type { webcrypto } from 'node:crypto';
-import { caKeyAlgorithm, type CaKeyAlgorithm } from '#ca/keys/algorithm.ts';
+import { type CaKeyAlgorithm, caKeyAlgorithm } from '#ca/keys/algorithm.ts';
 import { makeCaCertificate } from '#ca/keys/ca-certificate.ts';
 import type { Certificate } from '#x509/certificate.ts';
 import type { TrustDomain } from '#x509/spiffe-id.ts';

@@ -1,7 +1,7 @@
+import type { KeyObject } from 'node:crypto';
 import type { Authority } from '#ca/authority/authority.ts';
 import type { NewRoot } from '#ca/authority/root.ts';
 import type { AuthorityChange } from '#ca/authority/secret.ts';
-import type { KeyObject } from 'node:crypto';
 import type { TrustDomain } from '#x509/spiffe-id.ts';
 
 /** The CertificateAuthority whose generations are meant. */

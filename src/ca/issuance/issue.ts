@@ -34,19 +34,19 @@ export async function issueLeaf(
   { ledger, now, step }: IssueContext,
 ): Promise<IssuedLeaf> {
   const { tbs, intent, issuing } = prepared;
-  await step?.('issue/intent');
+  if (step !== undefined) await step('issue/intent');
   await ledger.recordIntent(intent);
-  await step?.('issue/sign');
+  if (step !== undefined) await step('issue/sign');
   const signature = sign(issuing.signatureAlgorithm, issuing.key, tbs);
   const der = encodeCertificate(tbs, issuing.signatureAlgorithm, signature);
-  await step?.('issue/result');
+  if (step !== undefined) await step('issue/result');
   await ledger.recordResult({
     serial: intent.serial,
     outcome: 'issued',
     certificateSha256: hash('sha256', der),
     recordedAt: now(),
   });
-  await step?.('issue/reply');
+  if (step !== undefined) await step('issue/reply');
   return {
     der,
     serial: intent.serial,

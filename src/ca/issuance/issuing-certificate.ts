@@ -1,10 +1,9 @@
 import { generateKeyPairSync, hash, type KeyObject } from 'node:crypto';
-import { caKeyAlgorithm, type CaKeyAlgorithm } from '#ca/keys/algorithm.ts';
+import { type CaKeyAlgorithm, caKeyAlgorithm } from '#ca/keys/algorithm.ts';
 import { checkCaCertificate, makeCaCertificate } from '#ca/keys/ca-certificate.ts';
 import { asSigningKey, caAlgorithmOf } from '#ca/keys/private-key.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 import type { Certificate } from '#x509/certificate.ts';
-import { authorityKeyIdExtension } from '#x509/extension.ts';
 import { encodePem } from '#x509/pem.ts';
 import type { SignatureAlgorithm } from '#x509/signature-algorithm.ts';
 import type { TrustDomain } from '#x509/spiffe-id.ts';
@@ -16,8 +15,6 @@ export interface IssuingKey {
   readonly certificate: Certificate;
   readonly key: KeyObject;
   readonly signatureAlgorithm: SignatureAlgorithm;
-  /** DER of the AKI extension of its leaves. */
-  readonly authorityKeyId: Buffer;
   /** PEM that follows a leaf in every chain. */
   readonly pem: string;
 }
@@ -102,7 +99,6 @@ export async function mintIssuingKey(
     certificate,
     key: privateKey,
     signatureAlgorithm: usage.signatureAlgorithm,
-    authorityKeyId: authorityKeyIdExtension(certificate.publicKey.keyId),
     pem: encodePem('CERTIFICATE', certificate.der),
   };
 }

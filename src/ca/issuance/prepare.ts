@@ -5,6 +5,7 @@ import type { Signer } from '#ca/issuance/signer.ts';
 import { MangroveError } from '#errors/error.ts';
 import type { Intent } from '#ledger/record.ts';
 import {
+  authorityKeyIdExtension,
   basicConstraintsExtension,
   extendedKeyUsageExtension,
   keyUsageExtension,
@@ -56,6 +57,7 @@ export function prepareLeaf(
   const { id, publicKey, keyUsage, extendedKeyUsage } = request;
   const issuer = issuing.certificate.subject.der;
   const { signatureAlgorithm } = issuing;
+  const authorityKeyId = issuing.certificate.publicKey.keyId;
   const tbs = encodeTbsCertificate({
     serial,
     signatureAlgorithm,
@@ -69,12 +71,11 @@ export function prepareLeaf(
       ...(extendedKeyUsage.length === 0 ? [] : [extendedKeyUsageExtension(extendedKeyUsage)]),
       basicConstraintsExtension({ ca: false }),
       subjectKeyIdExtension(publicKey.keyId),
-      issuing.authorityKeyId,
+      authorityKeyIdExtension(authorityKeyId),
       // RFC 5280 §4.1.2.6: with an empty subject the SAN must be critical.
       subjectAltNameExtension([{ kind: 'uri', value: id.uri }], { critical: true }),
     ],
   });
-  const authorityKeyId = issuing.certificate.publicKey.keyId;
   lintLeaf(tbs, {
     serial,
     signatureAlgorithm,
@@ -127,11 +128,14 @@ function admit({ id, publicKey }: LeafRequest, { profile, authorityKeyIds }: Sig
 }
 
 function admitUsages({ keyUsage, extendedKeyUsage, publicKey }: LeafRequest, profile: LeafProfile): void {
-  const surplus = [
-    ...keyUsage.filter((usage) => !profile.keyUsages.has(usage)),
-    ...extendedKeyUsage.filter((usage) => !profile.extendedKeyUsages.has(usage)),
-  ];
-  if (surplus.length > 0) {
+  const isGranted =
+    keyUsage.every((usage) => profile.keyUsages.has(usage)) &&
+    extendedKeyUsage.every((usage) => profile.extendedKeyUsages.has(usage));
+  if (!isGranted) {
+    const surplus = [
+      ...keyUsage.filter((usage) => !profile.keyUsages.has(usage)),
+      ...extendedKeyUsage.filter((usage) => !profile.extendedKeyUsages.has(usage)),
+    ];
     throw new MangroveError('CA_USAGE_NOT_GRANTED', `this signer does not grant ${surplus.join(', ')}`);
   }
   if (!keyUsage.includes('digitalSignature')) {

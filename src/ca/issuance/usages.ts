@@ -25,14 +25,18 @@ const extendedKeyUsages: ReadonlyMap<string, ExtendedKeyUsage> = new Map([
  * @throws MangroveError CA_USAGE_UNKNOWN for a usage that no workload certificate has.
  */
 export function parseUsages(names: readonly string[]): Usages {
-  const keyUsage = new Set<KeyUsage>();
-  const extendedKeyUsage = new Set<ExtendedKeyUsage>();
+  const keyUsage: KeyUsage[] = [];
+  const extendedKeyUsage: ExtendedKeyUsage[] = [];
   for (const name of names) {
     const bit = keyUsages.get(name);
     const purpose = extendedKeyUsages.get(name);
-    if (bit !== undefined) keyUsage.add(bit);
-    else if (purpose !== undefined) extendedKeyUsage.add(purpose);
+    if (bit !== undefined) addOnce(keyUsage, bit);
+    else if (purpose !== undefined) addOnce(extendedKeyUsage, purpose);
     else throw new MangroveError('CA_USAGE_UNKNOWN', `usage "${name}" is none that this signer can grant`);
   }
-  return { keyUsage: [...keyUsage], extendedKeyUsage: [...extendedKeyUsage] };
+  return { keyUsage, extendedKeyUsage };
+}
+
+function addOnce<T>(list: T[], value: T): void {
+  if (!list.includes(value)) list.push(value);
 }

@@ -9,8 +9,8 @@ import {
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { caKeyAlgorithm, type CaKeyAlgorithm } from '#ca/keys/algorithm.ts';
-import { MangroveError, errorMessage } from '#errors/error.ts';
+import { type CaKeyAlgorithm, caKeyAlgorithm } from '#ca/keys/algorithm.ts';
+import { errorMessage, MangroveError } from '#errors/error.ts';
 import { type Certificate, isSignedBy, parseCertificate } from '#x509/certificate.ts';
 import { authorityNameAttributes, encodeName } from '#x509/name.ts';
 import { type PublicKey, parsePublicKey } from '#x509/public-key.ts';

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { caKeyAlgorithm, type CaKeyAlgorithm, isCaKeyAlgorithm } from '#ca/keys/algorithm.ts';
+import { type CaKeyAlgorithm, caKeyAlgorithm, isCaKeyAlgorithm } from '#ca/keys/algorithm.ts';
 import { MangroveError } from '#errors/error.ts';
 import type { Certificate } from '#x509/certificate.ts';
 

@@ -1,4 +1,4 @@
-import { type IssuedLeaf, type IssueContext, issueLeaf } from '#ca/issuance/issue.ts';
+import { type IssueContext, type IssuedLeaf, issueLeaf } from '#ca/issuance/issue.ts';
 import { type PreparedLeaf, prepareLeaf } from '#ca/issuance/prepare.ts';
 import type { FindSigner, Signer } from '#ca/issuance/signer.ts';
 import { decide } from '#csr/signing-request/decision.ts';
@@ -74,7 +74,7 @@ export async function answerAgain(
 
 async function admit(request: SigningRequest, signer: Signer, context: AnswerContext): Promise<PreparedLeaf> {
   const { identity, leaf } = decide(request, signer.profile);
-  await context.step?.('answer/live');
+  if (context.step !== undefined) await context.step('answer/live');
   await checkLive(identity, context.uids);
   return prepareLeaf(leaf, signer, { now: context.now(), serial: context.newSerial() });
 }

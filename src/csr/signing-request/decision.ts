@@ -1,5 +1,5 @@
-import type { LeafProfile } from '#ca/issuance/profile.ts';
 import type { LeafRequest } from '#ca/issuance/prepare.ts';
+import type { LeafProfile } from '#ca/issuance/profile.ts';
 import { parseUsages, type Usages } from '#ca/issuance/usages.ts';
 import { checkNames } from '#csr/policy/own-identity.ts';
 import { type RequesterIdentity, requesterIdentity } from '#csr/request/identity.ts';
@@ -68,6 +68,8 @@ function readRequest(base64: string): CertificateRequest {
 
 /** What the request's own extensions ask for must be among spec.usages, which is what was approved. */
 function checkUsages(request: CertificateRequest, usages: Usages): void {
+  const asked = request.keyUsage ?? request.extendedKeyUsage;
+  if (asked === undefined) return;
   const listed: ReadonlySet<string> = new Set([...usages.keyUsage, ...usages.extendedKeyUsage]);
   const surplus = [...(request.keyUsage ?? []), ...(request.extendedKeyUsage ?? [])].filter(
     (usage) => !listed.has(usage),

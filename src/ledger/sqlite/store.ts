@@ -6,8 +6,8 @@ import {
   type LedgerEntry,
   outcome,
   type RecordKind,
-  recordKind,
   type Result,
+  recordKind,
 } from '#ledger/record.ts';
 import type { OpenDatabase } from '#ledger/sqlite/database.ts';
 import {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apply } from '../support/permissions.ts';
-import { eventually, type Publisher, startPublisher, trustBundle, signerOf } from '../support/publisher.ts';
+import { eventually, type Publisher, signerOf, startPublisher, trustBundle } from '../support/publisher.ts';
 import { makeRoot, pem } from '../support/roots.ts';
 import { known, type OpenScene, openScene, targetName } from '../support/scene.ts';
 

@@ -4,9 +4,9 @@ import {
   clientOf,
   conditionOf,
   eventually,
+  signerOf,
   startPublisher,
   trustBundle,
-  signerOf,
 } from '../support/publisher.ts';
 import { makeRoot } from '../support/roots.ts';
 import { known, type OpenScene, openScene, targetName } from '../support/scene.ts';

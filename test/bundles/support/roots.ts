@@ -7,6 +7,7 @@ import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 
 x509.cryptoProvider.set(webcrypto);
+
 // For the tests: whoever imports the library first has to polyfill it first.
 export { x509 };
 

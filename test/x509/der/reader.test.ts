@@ -1,23 +1,17 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { buildDer } from '#x509/der/builder.ts';
 import { type DerReader, readDer } from '#x509/der/reader.ts';
-import {
-  bitString,
-  element,
-  namedBits,
-  octetString,
-  oid,
-  sequence,
-  setOf,
-  smallInteger,
-  time,
-  unsignedInteger,
-} from '#x509/der/writer.ts';
+import { element, oid, sequence, setOf, smallInteger } from '#x509/der/writer.ts';
 import { X509Error } from '#x509/error.ts';
 import { refusalOf } from '../support/refusal.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
 const read = <T>(der: Buffer, reading: (reader: DerReader) => T): T => readDer(der, reading);
+const time = (seconds: number): Buffer => buildDer((der) => der.time(seconds));
+const unsignedInteger = (magnitude: Buffer): Buffer => buildDer((der) => der.unsignedInteger(magnitude));
+const namedBits = (flags: number): Buffer => buildDer((der) => der.namedBits(flags));
+const bitString = (contents: Buffer): Buffer => buildDer((der) => der.bitString(contents));
 const bigIntBytes = (value: bigint): Buffer => {
   const digits = value.toString(16);
   return Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex');
@@ -65,7 +59,15 @@ describe('what the writer writes, the reader reads', () => {
   test('contents of any length, around every change of the length octets', () => {
     for (const length of [0, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000]) {
       const contents = Buffer.alloc(length, 0xa5);
-      expect(read(octetString(contents), (reader) => reader.contents(0x04)).equals(contents)).toBe(true);
+      const octets = element(0x04, contents);
+      expect(read(octets, (reader) => reader.contents(0x04)).equals(contents)).toBe(true);
+      const built = [
+        buildDer((der) => der.octets(0x04, contents)),
+        buildDer((der) => der.hex(0x04, contents.toString('hex'))),
+        buildDer((der) => der.ascii(0x04, contents.toString('latin1'))),
+        buildDer((der) => der.within(0x04, () => der.put(contents))),
+      ];
+      for (const der of built) expect(der.equals(octets)).toBe(true);
       expect(read(bitString(contents), (reader) => reader.bitString()).equals(contents)).toBe(true);
     }
   });
@@ -75,7 +77,7 @@ describe('what the writer writes, the reader reads', () => {
     fc.assert(
       fc.property(members, (values) => {
         const found: Buffer[] = [];
-        const der = setOf(...values.map((value) => octetString(value)));
+        const der = setOf(...values.map((value) => element(0x04, value)));
         read(der, (reader) => reader.setOf(0x31, (inner) => found.push(inner.contents(0x04))));
         expect(found.map((value) => value.toString('hex')).sort()).toEqual(
           values.map((value) => Buffer.from(value).toString('hex')).sort(),

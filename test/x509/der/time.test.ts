@@ -1,10 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { buildDer } from '#x509/der/builder.ts';
 import { readDer } from '#x509/der/reader.ts';
-import { time } from '#x509/der/writer.ts';
 import { generalized, utc } from '../support/der.ts';
 import { refusalOf } from '../support/refusal.ts';
 
+const time = (at: number): Buffer => buildDer((der) => der.time(at));
 const seconds = (der: Buffer): number => readDer(der, (reader) => reader.time());
 
 describe('times', () => {

@@ -1,7 +1,7 @@
 import type { Authority } from '#ca/authority/authority.ts';
 import { admitAuthority } from '#ca/authority/claims.ts';
-import type { CertificateAuthority } from '#ca/authority/resource.ts';
 import { checkRemembered } from '#ca/authority/remembered.ts';
+import type { CertificateAuthority } from '#ca/authority/resource.ts';
 import type { AuthorityOwner, AuthorityStore } from '#ca/authority/store.ts';
 import { errorMessage } from '#errors/error.ts';
 import type { Cache } from '#kube/cache.ts';

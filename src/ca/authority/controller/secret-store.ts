@@ -1,8 +1,8 @@
 import type { Authority } from '#ca/authority/authority.ts';
 import type { NewRoot } from '#ca/authority/root.ts';
 import {
-  authorityLabel,
   type AuthoritySecret,
+  authorityLabel,
   decodeAnnotations,
   decodeAuthority,
   decodeRootKey,

@@ -1,5 +1,5 @@
-import type { Signers } from '#ca/issuance/controller/signers.ts';
 import { formatTimestamp } from '#ca/authority/secret.ts';
+import type { Signers } from '#ca/issuance/controller/signers.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 
 type Annotations = Readonly<Record<string, string>>;

@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import type { Backlog } from '#csr/signing-request/controller/backlog.ts';
 import {
   type Answer,
   type AnswerContext,
@@ -7,6 +6,7 @@ import {
   answerAgain,
   type Issued,
 } from '#csr/signing-request/answer.ts';
+import type { Backlog } from '#csr/signing-request/controller/backlog.ts';
 import { awaitsSignature, withCertificate, withFailure } from '#csr/signing-request/signing-request.ts';
 import { errorCode, errorMessage, errorRow } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
