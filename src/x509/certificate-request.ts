@@ -56,7 +56,7 @@ const readExtensionOids = new Set<string>([
  *
  * Other attributes and unknown non-critical extensions are checked for form and ignored. A challenge password is
  * refused: it is a secret in an object that many can read, and nothing here would ever use it.
- * The signature is not checked: see `verifyProofOfPossession`.
+ * The signature is not checked: see `provenPublicKey`.
  */
 export function parseCertificateRequest(der: Buffer): CertificateRequest {
   if (der.length > requestLimits.bytes) {
@@ -93,10 +93,10 @@ export function parseCertificateRequest(der: Buffer): CertificateRequest {
   );
 }
 
-/** Throws CSR_SIGNATURE_INVALID unless the request is signed by the key that it holds. */
-export function verifyProofOfPossession(request: CertificateRequest): void {
+/** The key that the request holds. Throws CSR_SIGNATURE_INVALID unless it signed the request. */
+export function provenPublicKey(request: CertificateRequest): PublicKey {
   const { signatureAlgorithm, publicKey, info, signature } = request;
-  if (verifySignature(signatureAlgorithm, publicKey, info, signature)) return;
+  if (verifySignature(signatureAlgorithm, publicKey, info, signature)) return publicKey;
   throw new X509Error(
     'CSR_SIGNATURE_INVALID',
     `the request's ${signatureAlgorithm} signature is not of its own key`,

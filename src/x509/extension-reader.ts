@@ -113,16 +113,14 @@ export function readSubjectAltNames(extensions: Extensions, limit: number): read
 
 /** RFC 5280 §4.2.1.2; in hex. */
 export function readSubjectKeyId(extensions: Extensions): string | undefined {
-  return readValue(extensions, extensionOid.subjectKeyId, (reader) =>
-    keyId(reader.contents(Tag.octetString)),
-  );
+  return readValue(extensions, extensionOid.subjectKeyId, (reader) => keyId(reader.hex(Tag.octetString)));
 }
 
 /** RFC 5280 §4.2.1.1: the keyIdentifier in hex; issuer and serial must come together and are checked, but not returned. */
 export function readAuthorityKeyId(extensions: Extensions, limit: number): string | undefined {
   return readValue(extensions, extensionOid.authorityKeyId, (reader) =>
     reader.within(Tag.sequence, (fields) => {
-      const id = fields.nextIs(contextPrimitive(0)) ? keyId(fields.contents(contextPrimitive(0))) : undefined;
+      const id = fields.nextIs(contextPrimitive(0)) ? keyId(fields.hex(contextPrimitive(0))) : undefined;
       const issuer = fields.optional(contextConstructed(1), (names) => readGeneralNames(names, limit));
       const serial = fields.nextIs(contextPrimitive(2)) ? fields.integer(contextPrimitive(2)) : undefined;
       if ((issuer === undefined) !== (serial === undefined)) {
@@ -136,7 +134,8 @@ export function readAuthorityKeyId(extensions: Extensions, limit: number): strin
   );
 }
 
-function keyId(bytes: Buffer): string {
-  if (bytes.length > 0 && bytes.length <= maxKeyIdBytes) return bytes.toString('hex');
-  throw new X509Error('KEY_ID_INVALID', `a key id of ${bytes.length} bytes, not 1 to ${maxKeyIdBytes}`);
+function keyId(hex: string): string {
+  const length = hex.length / 2;
+  if (length > 0 && length <= maxKeyIdBytes) return hex;
+  throw new X509Error('KEY_ID_INVALID', `a key id of ${length} bytes, not 1 to ${maxKeyIdBytes}`);
 }

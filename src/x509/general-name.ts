@@ -42,11 +42,11 @@ function readGeneralName(reader: DerReader): GeneralName {
   const tag = reader.nextTag();
   switch (tag) {
     case uri:
-      return { kind: 'uri', value: text(reader.contents(tag), 'URI') };
+      return { kind: 'uri', value: text(reader.latin1(tag), 'URI') };
     case dns:
-      return { kind: 'dns', value: text(reader.contents(tag), 'DNS name') };
+      return { kind: 'dns', value: text(reader.latin1(tag), 'DNS name') };
     case email:
-      return { kind: 'email', value: text(reader.contents(tag), 'e-mail address') };
+      return { kind: 'email', value: text(reader.latin1(tag), 'e-mail address') };
     case ip:
       return { kind: 'ip', value: address(reader.contents(tag)) };
     default:
@@ -58,16 +58,14 @@ function readGeneralName(reader: DerReader): GeneralName {
  * IA5String allows control characters and blanks; none belongs into a name, and a NUL ends the string for readers
  * written in C, so that they would see another name than we do.
  */
-function text(bytes: Buffer, what: string): string {
-  if (bytes.length === 0) throw new X509Error('GENERAL_NAME_INVALID', `an empty ${what}`);
-  for (const byte of bytes) {
-    if (byte > 0x20 && byte < 0x7f) continue;
-    throw new X509Error(
-      'GENERAL_NAME_NOT_PRINTABLE',
-      `byte 0x${byte.toString(16).padStart(2, '0')} in a ${what}`,
-    );
-  }
-  return bytes.toString('latin1');
+function text(contents: string, what: string): string {
+  if (contents === '') throw new X509Error('GENERAL_NAME_INVALID', `an empty ${what}`);
+  const foreign = /[^!-~]/.exec(contents)?.[0].charCodeAt(0);
+  if (foreign === undefined) return contents;
+  throw new X509Error(
+    'GENERAL_NAME_NOT_PRINTABLE',
+    `byte 0x${foreign.toString(16).padStart(2, '0')} in a ${what}`,
+  );
 }
 
 function address(bytes: Buffer): Buffer {

@@ -236,19 +236,19 @@ function checkSubjectKeyId(value: DerReader, approved: ApprovedLeaf): void {
     }),
   );
   const wanted = hash('sha256', bits).slice(0, 40);
-  const found = value.contents(0x04).toString('hex');
+  const found = value.hex(0x04);
   expect(found === wanted, 'LINT_SUBJECT_KEY_ID', () => `${found}, not ${wanted}`);
 }
 
 function checkIssuerKeyId(value: DerReader, approved: ApprovedLeaf): void {
-  const found = value.within(0x30, (fields) => fields.contents(0x80)).toString('hex');
+  const found = value.within(0x30, (fields) => fields.hex(0x80));
   const wanted = approved.authorityKeyId;
   expect(found.length > 0 && found === wanted, 'LINT_AUTHORITY_KEY_ID', () => `${found}, not ${wanted}`);
 }
 
 /** X509-SVID §2 and §3.1: exactly one URI; other kinds of names are never approved. */
 function checkSubjectAltName(value: DerReader, approved: ApprovedLeaf): void {
-  const uri = value.within(0x30, (names) => names.contents(0x86)).toString('latin1');
+  const uri = value.within(0x30, (names) => names.latin1(0x86));
   expect(
     uri === approved.spiffeUri && uri.length <= 2048 && leafSpiffeId.test(uri),
     'LINT_SUBJECT_ALT_NAME',

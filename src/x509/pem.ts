@@ -28,7 +28,10 @@ export function parsePem(
       `the PEM text has ${text.length} bytes, more than ${limits.maxBytes}`,
     );
   }
-  const source = typeof text === 'string' ? text : Buffer.from(text).toString('latin1');
+  const source =
+    typeof text === 'string'
+      ? text
+      : Buffer.from(text.buffer, text.byteOffset, text.length).toString('latin1');
   const blocks: Buffer[] = [];
   for (let at = skipWhitespace(source, 0); at < source.length; at = skipWhitespace(source, block.lastIndex)) {
     block.lastIndex = at;

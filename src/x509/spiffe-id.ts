@@ -45,7 +45,7 @@ export function parseSpiffeId(text: string): SpiffeId {
   const end = slash === -1 ? text.length : slash;
   const trustDomain = parseTrustDomain(text.slice(scheme.length, end));
   const path = text.slice(end);
-  checkPath(path, text);
+  if (!wellFormedPath.test(path)) throw pathFault(path, text);
   return { trustDomain, path, uri: text };
 }
 
@@ -62,22 +62,21 @@ export function serviceAccountId(
   return parseSpiffeId(`${scheme}${trustDomain}${path}`);
 }
 
-function checkPath(path: string, id: string): void {
-  if (path === '') return;
+/** SPIFFE-ID §2.2: nothing, or segments of these characters, none of them empty, `.` or `..`. */
+const wellFormedPath = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)*$/;
+
+/** What is wrong with a path that is not well-formed. */
+function pathFault(path: string, id: string): X509Error {
   if (!/^[A-Za-z0-9._/-]*$/.test(path)) {
-    throw new X509Error(
+    return new X509Error(
       'SPIFFE_PATH_CHARACTER',
       `the path of ${quote(id)} has something else than a-z, A-Z, 0-9, dot, dash, underscore and slash`,
     );
   }
-  for (const segment of path.slice(1).split('/')) {
-    if (segment === '') {
-      throw new X509Error('SPIFFE_PATH_EMPTY_SEGMENT', `the path of ${quote(id)} has an empty segment`);
-    }
-    if (segment === '.' || segment === '..') {
-      throw new X509Error('SPIFFE_PATH_DOT_SEGMENT', `the path of ${quote(id)} has the segment "${segment}"`);
-    }
-  }
+  const dots = path.split('/').find((segment) => segment === '.' || segment === '..');
+  return dots === undefined
+    ? new X509Error('SPIFFE_PATH_EMPTY_SEGMENT', `the path of ${quote(id)} has an empty segment`)
+    : new X509Error('SPIFFE_PATH_DOT_SEGMENT', `the path of ${quote(id)} has the segment "${dots}"`);
 }
 
 /** Escapes what a terminal or a log should not see, and shortens. */

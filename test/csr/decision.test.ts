@@ -1,8 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { parseCertificateAuthoritySpec } from '#ca/authority/resource.ts';
+import type { LeafRequest } from '#ca/issuance/prepare.ts';
 import { leafProfile } from '#ca/issuance/profile.ts';
-import { decide } from '#csr/signing-request/decision.ts';
+import { type Decision, decide, provenLeaf } from '#csr/signing-request/decision.ts';
+import type { SigningRequest } from '#csr/signing-request/signing-request.ts';
 import { errorCode, errorRow } from '#errors/error.ts';
 import { encodePem } from '#x509/pem.ts';
 import { ascii, bits, OID, octets, seq, set, TRUE, tlv } from '../x509/support/der.ts';
@@ -36,6 +38,12 @@ const rsa = (bits: number, publicExponent = 65537): Buffer => {
 };
 const commonName = (value: string): Buffer => seq(set(seq('0603550403', ascii(0x0c, value))));
 
+/** Both steps, as if the requester were found alive between them. */
+function judge(request: SigningRequest): { identity: Decision['identity']; leaf: LeafRequest } {
+  const decision = decide(request, profile);
+  return { identity: decision.identity, leaf: provenLeaf(request, decision) };
+}
+
 function refusalOf(act: () => unknown): { code: string | undefined; fault: string } {
   try {
     act();
@@ -55,7 +63,7 @@ describe('a request is granted', () => {
     ],
     ['with a key usage that spec.usages lists', requestWith(extension(OID.keyUsage, bits(7, '80'), TRUE))],
   ])('%s', (_case, der) => {
-    const { identity, leaf } = decide(signingRequest(der), profile);
+    const { identity, leaf } = judge(signingRequest(der));
     expect(identity.serviceAccount).toEqual({ name: 'web', uid: 's-1' });
     expect(leaf).toMatchObject({
       id: { uri: ownId },
@@ -69,7 +77,7 @@ describe('a request is granted', () => {
   });
 
   test('for the seconds that it asks for', () => {
-    expect(decide(signingRequest(plain(), { expirationSeconds: 600 }), profile).leaf.lifetime).toBe(600);
+    expect(judge(signingRequest(plain(), { expirationSeconds: 600 })).leaf.lifetime).toBe(600);
   });
 });
 
@@ -122,7 +130,7 @@ describe('bytes that no request may have are refused, each by its own code', () 
     ['RSA with e = 3', () => signingRequest(rsa(2048, 3)), 'KEY_RSA_EXPONENT'],
   ])('%s', (_case, make, code) => {
     const request = make();
-    expect(refusalOf(() => decide(request, profile))).toEqual({ code, fault: 'requester' });
+    expect(refusalOf(() => judge(request))).toEqual({ code, fault: 'requester' });
   });
 });
 
@@ -155,7 +163,7 @@ describe('names that are not the requester’s own are refused', () => {
     ],
     ['CA:TRUE', requestWith(extension(OID.basicConstraints, seq(TRUE), TRUE)), 'CSR_CA_ASKED'],
   ])('%s', (_case, der, code) => {
-    expect(refusalOf(() => decide(signingRequest(der), profile))).toEqual({ code, fault: 'requester' });
+    expect(refusalOf(() => judge(signingRequest(der)))).toEqual({ code, fault: 'requester' });
   });
 });
 
@@ -165,7 +173,7 @@ describe('usages', () => {
     ['that only an authority has', ['digital signature', 'cert sign'], 'CA_USAGE_UNKNOWN'],
     ['any', ['any'], 'CA_USAGE_UNKNOWN'],
   ])('%s are refused', (_case, usages, code) => {
-    expect(refusalOf(() => decide(signingRequest(plain(), { usages }), profile))).toEqual({
+    expect(refusalOf(() => judge(signingRequest(plain(), { usages })))).toEqual({
       code,
       fault: 'requester',
     });
@@ -173,6 +181,6 @@ describe('usages', () => {
 
   test('of the request that spec.usages does not list are refused: nobody approved them', () => {
     const der = requestWith(extension(OID.extendedKeyUsage, seq('06082b06010505070303')));
-    expect(refusalOf(() => decide(signingRequest(der), profile)).code).toBe('CSR_USAGE_MISMATCH');
+    expect(refusalOf(() => judge(signingRequest(der))).code).toBe('CSR_USAGE_MISMATCH');
   });
 });

@@ -8,44 +8,51 @@ import { MangroveError } from '#errors/error.ts';
 import {
   type CertificateRequest,
   parseCertificateRequest,
-  verifyProofOfPossession,
+  provenPublicKey,
 } from '#x509/certificate-request.ts';
 import { parsePem } from '#x509/pem.ts';
-import { serviceAccountId } from '#x509/spiffe-id.ts';
+import { type SpiffeId, serviceAccountId } from '#x509/spiffe-id.ts';
 
-/** A request that may be signed once its requester was found alive. */
+/** A request that may be signed once its requester was found alive and has proved that the key is its own. */
 export interface Decision {
   readonly identity: RequesterIdentity;
-  readonly leaf: LeafRequest;
+  readonly id: SpiffeId;
+  readonly usages: Usages;
+  readonly certificateRequest: CertificateRequest;
 }
 
 /** PEM and base64 of 16 KiB of DER, with room for line ends. */
 const requestLimit = 32 * 1024;
 
 /**
- * Decides from the object alone, cheapest refusals first. The identity comes from what the API server authenticated;
- * of the request's bytes only the public key survives.
+ * Decides from the object alone, cheapest refusals first. The identity comes from what the API server authenticated.
  * @throws X509Error, MangroveError CSR_* and CA_USAGE_*, every one the requester's to mend.
  */
 export function decide(request: SigningRequest, profile: LeafProfile): Decision {
-  const { spec, metadata } = request;
+  const { spec } = request;
   const identity = requesterIdentity(spec);
   const id = serviceAccountId(profile.trustDomain, identity.namespace, identity.serviceAccount.name);
   const usages = parseUsages(spec.usages ?? []);
   const certificateRequest = readRequest(spec.request);
   checkNames(certificateRequest, id, identity.username);
   checkUsages(certificateRequest, usages);
-  verifyProofOfPossession(certificateRequest);
+  return { identity, id, usages, certificateRequest };
+}
+
+/**
+ * What is to be signed: of the request's bytes only the public key, and that only once it is proven.
+ * @throws X509Error CSR_SIGNATURE_INVALID, KEY_UNUSABLE
+ */
+export function provenLeaf({ spec, metadata }: SigningRequest, decision: Decision): LeafRequest {
+  const { id, usages, certificateRequest } = decision;
   return {
-    identity,
-    leaf: {
-      id,
-      publicKey: certificateRequest.publicKey,
-      ...usages,
-      lifetime: spec.expirationSeconds,
-      frontDoor: 'csr',
-      requestUid: metadata.uid ?? '',
-    },
+    id,
+    publicKey: provenPublicKey(certificateRequest),
+    keyUsage: usages.keyUsage,
+    extendedKeyUsage: usages.extendedKeyUsage,
+    lifetime: spec.expirationSeconds,
+    frontDoor: 'csr',
+    requestUid: metadata.uid ?? '',
   };
 }
 

@@ -143,6 +143,18 @@ export class DerReader {
     return this.#bytes.subarray(this.#contents, this.#at);
   }
 
+  /** The contents of the next element in hex. */
+  hex(tag: number): string {
+    this.#open(tag);
+    return this.#bytes.toString('hex', this.#contents, this.#at);
+  }
+
+  /** The contents of the next element, a character per byte. */
+  latin1(tag: number): string {
+    this.#open(tag);
+    return this.#bytes.toString('latin1', this.#contents, this.#at);
+  }
+
   boolean(): boolean {
     this.#open(Tag.boolean);
     const value = this.#bytes[this.#contents];
