@@ -121,20 +121,22 @@ export function lintLeaf(tbs: Buffer, approved: ApprovedLeaf): void {
 }
 
 function checkFields(fields: DerReader, approved: ApprovedLeaf): void {
-  const version = fields.within(0xa0, (inner) => inner.smallInteger());
-  expect(version === 2, 'LINT_VERSION', () => `version ${version + 1}, not 3`);
+  const version = fields.within(0xa0, readSmallInteger);
+  if (version !== 2) throw finding('LINT_VERSION', `version ${version + 1}, not 3`);
   checkSerial(fields.integer(), approved);
-  expect(
-    fields.accept(signatureAlgorithms[approved.signatureAlgorithm]),
-    'LINT_SIGNATURE_ALGORITHM',
-    () => `${hexOfNext(fields)}, not ${approved.signatureAlgorithm}`,
-  );
-  const named = approved.issuer.length > 2;
-  expect(named && fields.accept(approved.issuer), 'LINT_ISSUER', () => hexOfNext(fields));
+  if (!fields.accept(signatureAlgorithms[approved.signatureAlgorithm])) {
+    throw finding('LINT_SIGNATURE_ALGORITHM', `${hexOfNext(fields)}, not ${approved.signatureAlgorithm}`);
+  }
+  if (approved.issuer.length <= emptySequence.length || !fields.accept(approved.issuer))
+    throw finding('LINT_ISSUER', hexOfNext(fields));
   fields.within(0x30, (validity) => checkValidity(validity, approved));
-  expect(fields.accept(emptySequence), 'LINT_SUBJECT', () => `${hexOfNext(fields)}, not empty`);
-  expect(fields.accept(approved.spki), 'LINT_PUBLIC_KEY', () => 'a key that was not approved');
+  if (!fields.accept(emptySequence)) throw finding('LINT_SUBJECT', `${hexOfNext(fields)}, not empty`);
+  if (!fields.accept(approved.spki)) throw finding('LINT_PUBLIC_KEY', 'a key that was not approved');
   fields.within(0xa3, (inner) => inner.within(0x30, (list) => checkExtensions(list, approved)));
+}
+
+function readSmallInteger(reader: DerReader): number {
+  return reader.smallInteger();
 }
 
 function hexOfNext(reader: DerReader): string {
@@ -146,50 +148,53 @@ function checkSerial(contents: Buffer, approved: ApprovedLeaf): void {
   const found = withoutLeadingZeros(contents);
   const isPositive = found.length > 0 && contents.readUInt8(0) < 0x80;
   const isApproved = found.equals(withoutLeadingZeros(approved.serial));
-  expect(isPositive && contents.length <= 20 && isApproved, 'LINT_SERIAL', () => contents.toString('hex'));
+  if (!isPositive || contents.length > 20 || !isApproved)
+    throw finding('LINT_SERIAL', contents.toString('hex'));
 }
 
 function withoutLeadingZeros(number: Buffer): Buffer {
   let start = 0;
   while (number[start] === 0) start += 1;
-  return number.subarray(start);
+  return start === 0 ? number : number.subarray(start);
 }
 
 function checkValidity(validity: DerReader, approved: ApprovedLeaf): void {
   const notBefore = validity.time();
   const notAfter = validity.time();
-  expect(
-    notBefore === approved.notBefore && notAfter === approved.notAfter && notBefore < notAfter,
-    'LINT_VALIDITY',
-    () => `${notBefore} to ${notAfter}, not ${approved.notBefore} to ${approved.notAfter}`,
-  );
+  const isApproved = notBefore === approved.notBefore && notAfter === approved.notAfter;
+  if (isApproved && notBefore < notAfter) return;
+  const wanted = `${approved.notBefore} to ${approved.notAfter}`;
+  throw finding('LINT_VALIDITY', `${notBefore} to ${notAfter}, not ${wanted}`);
 }
 
 function checkExtensions(list: DerReader, approved: ApprovedLeaf): void {
   /** Bit n: rule n was met. */
   let seen = 0;
   while (!list.atEnd) {
-    list.within(0x30, (extension) => {
-      const oid = extension.oid();
-      const critical = extension.booleanOrFalse();
-      const index = rules.findIndex((rule) => rule.oid === oid);
-      const rule = rules[index];
-      if (rule === undefined) throw finding('LINT_EXTENSION_UNEXPECTED', `the extension ${oid}`);
-      expect((seen & (1 << index)) === 0, 'LINT_EXTENSION_DUPLICATE', () => `${rule.name} twice`);
-      seen |= 1 << index;
-      expect(
-        (rule.critical ?? critical) === critical,
-        'LINT_CRITICALITY',
-        () => `${rule.name} with critical = ${critical}`,
-      );
-      extension.within(0x04, (value) => rule.check(value, approved));
-    });
+    const bit = list.within(0x30, (extension) => checkExtension(extension, approved));
+    if ((seen & bit) !== 0) throw finding('LINT_EXTENSION_DUPLICATE', 'an extension twice');
+    seen |= bit;
   }
-  for (const [index, rule] of rules.entries()) {
+  for (let index = 0; index < rules.length; index++) {
+    const rule = rules[index];
+    if (rule === undefined || (seen & (1 << index)) !== 0) continue;
     const required =
       rule.required || (rule.name === 'extendedKeyUsage' && approved.extendedKeyUsage.length > 0);
-    expect(!required || (seen & (1 << index)) !== 0, 'LINT_EXTENSION_MISSING', () => `no ${rule.name}`);
+    if (required) throw finding('LINT_EXTENSION_MISSING', `no ${rule.name}`);
   }
+}
+
+/** The bit of the rule that the extension keeps. */
+function checkExtension(extension: DerReader, approved: ApprovedLeaf): number {
+  const oid = extension.oid();
+  const critical = extension.booleanOrFalse();
+  const index = rules.findIndex((rule) => rule.oid === oid);
+  const rule = rules[index];
+  if (rule === undefined) throw finding('LINT_EXTENSION_UNEXPECTED', `the extension ${oid}`);
+  if (rule.critical !== undefined && rule.critical !== critical)
+    throw finding('LINT_CRITICALITY', `${rule.name} with critical = ${critical}`);
+  extension.within(0x04, (value) => rule.check(value, approved));
+  return 1 << index;
 }
 
 function checkKeyUsage(value: DerReader, approved: ApprovedLeaf): void {
@@ -197,11 +202,8 @@ function checkKeyUsage(value: DerReader, approved: ApprovedLeaf): void {
   let wanted = 0;
   for (const usage of approved.keyUsage) wanted |= keyUsageBits[usage];
   const ofLeaf = (bits & ~leafKeyUsageBits) === 0 && (bits & keyUsageBits.digitalSignature) !== 0;
-  expect(
-    ofLeaf && bits === wanted,
-    'LINT_KEY_USAGE',
-    () => `bits 0x${bits.toString(16)}, not 0x${wanted.toString(16)}`,
-  );
+  if (!ofLeaf || bits !== wanted)
+    throw finding('LINT_KEY_USAGE', `bits 0x${bits.toString(16)}, not 0x${wanted.toString(16)}`);
 }
 
 function checkPurposes(value: DerReader, { extendedKeyUsage }: ApprovedLeaf): void {
@@ -213,52 +215,44 @@ function checkPurposes(value: DerReader, { extendedKeyUsage }: ApprovedLeaf): vo
       const isTls = oid === purposes.serverAuth || oid === purposes.clientAuth;
       const index = extendedKeyUsage.findIndex((purpose) => purposes[purpose] === oid);
       const isNew = index >= 0 && (seen & (1 << index)) === 0;
-      expect(isTls && isNew, 'LINT_EXTENDED_KEY_USAGE', () => `the purpose ${oid}`);
+      if (!isTls || !isNew) throw finding('LINT_EXTENDED_KEY_USAGE', `the purpose ${oid}`);
       seen |= 1 << index;
     }
   });
   const all = (1 << extendedKeyUsage.length) - 1;
-  expect(seen === all, 'LINT_EXTENDED_KEY_USAGE', () => `not each of ${extendedKeyUsage.join(', ')}`);
-  expect(all > 0, 'LINT_EXTENDED_KEY_USAGE', () => 'without a purpose');
+  if (seen !== all || all === 0)
+    throw finding('LINT_EXTENDED_KEY_USAGE', `not each of the purposes "${extendedKeyUsage.join(', ')}"`);
 }
 
 function checkConstraints(value: DerReader): void {
-  const contents = value.contents(0x30);
-  expect(contents.length === 0, 'LINT_BASIC_CONSTRAINTS', () => `${contents.toString('hex')} on a leaf`);
+  const contents = value.hex(0x30);
+  if (contents !== '') throw finding('LINT_BASIC_CONSTRAINTS', `${contents} on a leaf`);
 }
 
 /** RFC 7093 §2, method 1, over the key that was approved. */
 function checkSubjectKeyId(value: DerReader, approved: ApprovedLeaf): void {
-  const bits = readDer(approved.spki, (outer) =>
-    outer.within(0x30, (info) => {
-      info.element(0x30);
-      return info.bitString();
-    }),
-  );
+  const bits = readDer(approved.spki, (outer) => outer.within(0x30, readKeyBits));
   const wanted = hash('sha256', bits).slice(0, 40);
   const found = value.hex(0x04);
-  expect(found === wanted, 'LINT_SUBJECT_KEY_ID', () => `${found}, not ${wanted}`);
+  if (found !== wanted) throw finding('LINT_SUBJECT_KEY_ID', `${found}, not ${wanted}`);
+}
+
+function readKeyBits(info: DerReader): Buffer {
+  info.element(0x30);
+  return info.bitString();
 }
 
 function checkIssuerKeyId(value: DerReader, approved: ApprovedLeaf): void {
   const found = value.within(0x30, (fields) => fields.hex(0x80));
   const wanted = approved.authorityKeyId;
-  expect(found.length > 0 && found === wanted, 'LINT_AUTHORITY_KEY_ID', () => `${found}, not ${wanted}`);
+  if (found === '' || found !== wanted) throw finding('LINT_AUTHORITY_KEY_ID', `${found}, not ${wanted}`);
 }
 
 /** X509-SVID §2 and §3.1: exactly one URI; other kinds of names are never approved. */
 function checkSubjectAltName(value: DerReader, approved: ApprovedLeaf): void {
   const uri = value.within(0x30, (names) => names.latin1(0x86));
-  expect(
-    uri === approved.spiffeUri && uri.length <= 2048 && leafSpiffeId.test(uri),
-    'LINT_SUBJECT_ALT_NAME',
-    () => JSON.stringify(uri),
-  );
-}
-
-/** `found` is asked only when something is wrong: a lint runs for every certificate, and nearly always agrees. */
-function expect(holds: boolean, code: X509Code, found: () => string): void {
-  if (!holds) throw finding(code, found());
+  if (uri !== approved.spiffeUri || uri.length > 2048 || !leafSpiffeId.test(uri))
+    throw finding('LINT_SUBJECT_ALT_NAME', JSON.stringify(uri));
 }
 
 function finding(code: X509Code, found: string): X509Error {

@@ -10,9 +10,9 @@ const randomLength = 16;
  * (RFC 5280 §4.1.2.2 allows 20), and two replicas that share a broken generator still do not collide.
  */
 export function newSerial(replicaByte: number, random: RandomBytes): Buffer {
-  const serial = Buffer.allocUnsafeSlow(1 + randomLength);
+  const serial = Buffer.allocUnsafe(1 + randomLength);
   serial[0] = replicaByte;
-  random(randomLength).copy(serial, 1);
+  serial.set(random(randomLength), 1);
   return serial;
 }
 
@@ -30,12 +30,18 @@ const poolSize = 4096;
  */
 export function pooled(random: RandomBytes): RandomBytes {
   let pool: Buffer = Buffer.alloc(0);
+  let at = 0;
   return (size) => {
     if (size > poolSize) return random(size);
-    if (pool.length < size) pool = random(poolSize);
-    const bytes = Buffer.from(pool.subarray(0, size));
-    pool.fill(0, 0, size);
-    pool = pool.subarray(size);
+    if (pool.length - at < size) {
+      pool = random(poolSize);
+      at = 0;
+    }
+    const bytes = Buffer.allocUnsafe(size);
+    for (let i = 0; i < size; i++, at++) {
+      bytes[i] = pool[at] ?? 0;
+      pool[at] = 0;
+    }
     return bytes;
   };
 }

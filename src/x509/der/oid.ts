@@ -8,9 +8,14 @@ const maxNumberSeptets = 7;
 /** Dotted form of the OBJECT IDENTIFIER contents `bytes[from, to)` (X.690 §8.19). */
 export function oidText(bytes: Buffer, from: number, to: number): string {
   for (const { octets, text } of common.get(bytes[to - 1]) ?? []) {
-    if (octets.length === to - from && octets.compare(bytes, from, to) === 0) return text;
+    if (octets.length === to - from && isAt(bytes, from, octets)) return text;
   }
   return decode(bytes, from, to);
+}
+
+function isAt(bytes: Buffer, from: number, octets: Buffer): boolean {
+  for (let i = 0; i < octets.length; i++) if (bytes[from + i] !== octets[i]) return false;
+  return true;
 }
 
 function decode(bytes: Buffer, from: number, to: number): string {
