@@ -9,25 +9,28 @@ export async function measure(benchmark: Benchmark): Promise<Report> {
   const run = await benchmark.open();
   const rates: number[] = [];
   const floors: number[] = [];
+  const ratios: number[] = [];
   const latencies: number[] = [];
   try {
     await run.round(warmUpMs);
     for (let round = 0; round < rounds; round++) {
-      floors.push(await run.floor(roundMs));
+      const floor = await run.floor(roundMs);
       const sample = await run.round(roundMs);
+      floors.push(floor);
       rates.push(sample.rate);
+      ratios.push(sample.rate / floor);
       for (const latency of sample.latencies) latencies.push(latency);
     }
   } finally {
     await run.close();
   }
-  const [rate, floor] = [quantile(rates, 0.5) ?? 0, quantile(floors, 0.5) ?? 0];
   return {
     name: benchmark.name,
     unit: benchmark.unit,
-    rate: rounded(rate),
-    floor: rounded(floor),
-    ratio: rounded(rate / floor),
+    rate: rounded(quantile(rates, 0.5) ?? 0),
+    floor: rounded(quantile(floors, 0.5) ?? 0),
+    // Of each round with its own floor: the machine changes its speed between rounds more than within one.
+    ratio: rounded(quantile(ratios, 0.5) ?? 0),
     p50: rounded(quantile(latencies, 0.5)),
     p99: rounded(quantile(latencies, 0.99)),
     rss: process.memoryUsage.rss(),
