@@ -93,6 +93,15 @@ export const x509Errors: ErrorRows<X509Code> = {
   KEY_RSA_SIZE: badKey('Use an RSA key of 2048, 3072 or 4096 bits, or better an ECDSA P-256 key.'),
   KEY_RSA_EXPONENT: badKey('Use an RSA key with the public exponent 65537.'),
   KEY_RSA_MODULUS: badKey('Make a new key; a product of two large primes is odd.'),
+  KEY_RSA_SMALL_FACTOR: badKey(
+    'Make a new key with another program or device; a small prime divides this one, so anybody can break it.',
+  ),
+  KEY_RSA_ROCA: badKey(
+    'Make a new key outside the device that made this one, and update its firmware; see CVE-2017-15361.',
+  ),
+  KEY_RSA_CLOSE_PRIMES: badKey(
+    'Make a new key with another program or device; its two primes are so close that anybody can find them.',
+  ),
   KEY_UNUSABLE: badKey('Make a new key; OpenSSL refuses this one.'),
 
   SIGNATURE_ALGORITHM_UNSUPPORTED: badSignature(

@@ -70,6 +70,9 @@ type KeyCode =
   | 'KEY_RSA_SIZE'
   | 'KEY_RSA_EXPONENT'
   | 'KEY_RSA_MODULUS'
+  | 'KEY_RSA_SMALL_FACTOR'
+  | 'KEY_RSA_ROCA'
+  | 'KEY_RSA_CLOSE_PRIMES'
   | 'KEY_UNUSABLE';
 
 type SignatureCode =

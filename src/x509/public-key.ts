@@ -3,6 +3,7 @@ import { type DerReader, readDer } from '#x509/der/reader.ts';
 import { Tag } from '#x509/der/tag.ts';
 import { type EllipticCurve, ellipticCurves, isOnCurve } from '#x509/elliptic-curve.ts';
 import { X509Error } from '#x509/error.ts';
+import { assertStrongModulus } from '#x509/rsa-weakness.ts';
 
 export type KeyAlgorithm = EllipticCurve['algorithm'] | 'Ed25519' | 'RSA-2048' | 'RSA-3072' | 'RSA-4096';
 
@@ -25,7 +26,7 @@ const curves = new Map(ellipticCurves.map((curve) => [curve.oid, curve]));
 
 /**
  * Reads a SubjectPublicKeyInfo: EC on a curve named by its OID with an uncompressed point of that curve, Ed25519, or
- * RSA of exactly 2048, 3072 or 4096 bits with e = 65537. Node cannot be asked: it reports a curve with explicit
+ * RSA of exactly 2048, 3072 or 4096 bits with e = 65537 and no known weakness. Node cannot be asked: it reports a curve with explicit
  * parameters under its name, and accepts compressed points. Throws `KEY_*` and `DER_*`.
  */
 export function parsePublicKey(spki: Buffer): PublicKey {
@@ -116,24 +117,25 @@ const f4 = 65_537;
 
 /** Before OpenSSL sees it: an RSA verification with an exponent of 3072 bits takes 12 ms. */
 function checkRsa(bits: Buffer): KeyAlgorithm {
-  return readDer(bits, (outer) =>
-    outer.within(Tag.sequence, (key) => {
-      const modulus = key.positiveInteger();
-      const exponent = key.positiveInteger();
-      const size = modulus.length * 8 - (Math.clz32(modulus.readUInt8(0)) - 24);
-      const algorithm = rsaSizes.get(size);
-      if (algorithm === undefined) throw new X509Error('KEY_RSA_SIZE', `an RSA key of ${size} bits`);
-      if ((modulus.readUInt8(modulus.length - 1) & 1) === 0)
-        throw new X509Error('KEY_RSA_MODULUS', 'an even RSA modulus');
-      if (exponent.length > 3 || exponent.readUIntBE(0, exponent.length) !== f4) {
-        throw new X509Error(
-          'KEY_RSA_EXPONENT',
-          `an RSA exponent of ${exponent.length * 8} bits that is not ${f4}`,
-        );
-      }
-      return algorithm;
-    }),
+  const { modulus, exponent } = readDer(bits, (outer) =>
+    outer.within(Tag.sequence, (key) => ({
+      modulus: key.positiveInteger(),
+      exponent: key.positiveInteger(),
+    })),
   );
+  const size = modulus.length * 8 - (Math.clz32(modulus.readUInt8(0)) - 24);
+  const algorithm = rsaSizes.get(size);
+  if (algorithm === undefined) throw new X509Error('KEY_RSA_SIZE', `an RSA key of ${size} bits`);
+  if ((modulus.readUInt8(modulus.length - 1) & 1) === 0)
+    throw new X509Error('KEY_RSA_MODULUS', 'an even RSA modulus');
+  if (exponent.length > 3 || exponent.readUIntBE(0, exponent.length) !== f4) {
+    throw new X509Error(
+      'KEY_RSA_EXPONENT',
+      `an RSA exponent of ${exponent.length * 8} bits that is not ${f4}`,
+    );
+  }
+  assertStrongModulus(modulus);
+  return algorithm;
 }
 
 /** Hashes are made when first asked for: a request that is refused never needs them. */
