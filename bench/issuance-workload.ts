@@ -3,12 +3,14 @@ import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from '@peculiar/x509';
 import { parseCertificateAuthoritySpec } from '#ca/authority/resource.ts';
 import { createRoot } from '#ca/authority/root.ts';
+import { createFence } from '#ca/issuance/controller/fence.ts';
 import { mintIssuingKey } from '#ca/issuance/issuing-certificate.ts';
 import { leafProfile } from '#ca/issuance/profile.ts';
 import { newSerial, pooled } from '#ca/issuance/serial.ts';
 import type { Signer } from '#ca/issuance/signer.ts';
 import { type AnswerContext, answer } from '#csr/signing-request/answer.ts';
 import type { SigningRequest } from '#csr/signing-request/signing-request.ts';
+import { systemClock } from '#kube/clock.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 
 const requestCount = 256;
@@ -26,6 +28,7 @@ export async function issuanceWorkload(ledger: Ledger): Promise<() => Promise<vo
     findSigner: () => signer,
     uids: { observed: () => uid, read: () => Promise.resolve(uid) },
     newSerial: serial,
+    requireFence: () => fence.require({ sent: fence.mark(), boundMs: 600_000 }),
   };
   const requests = await Promise.all(
     Array.from({ length: requestCount }, (_, i) => newRequest(signer.profile.trustDomain, `app-${i}`)),
@@ -52,6 +55,7 @@ export const noLedger: Ledger = {
   close: () => Promise.resolve(),
 };
 
+const fence = createFence(systemClock, () => 0);
 const random = pooled((size) => randomBytes(size));
 
 function serial(): Buffer {
@@ -74,7 +78,7 @@ async function newSigner(ledger: Ledger): Promise<Signer> {
       key: () =>
         Promise.resolve(createPrivateKey({ key: root.privateKeyPkcs8, format: 'der', type: 'pkcs8' })),
     },
-    { crypto: webcrypto, ledger },
+    { crypto: webcrypto, ledger, requireFence: () => undefined },
   );
   const authorityKeyIds = new Set(
     [root.certificate, issuing.certificate].map(({ publicKey }) => publicKey.keyId),

@@ -8,6 +8,7 @@ import { createAuthorityReconciler } from '#ca/authority/controller/controller.t
 import { createSecretStore } from '#ca/authority/controller/secret-store.ts';
 import type { CertificateAuthority } from '#ca/authority/resource.ts';
 import { authorityLabel } from '#ca/authority/secret.ts';
+import { createFence } from '#ca/issuance/controller/fence.ts';
 import { replicaReport } from '#ca/issuance/controller/replica-report.ts';
 import { createSigners, type Signers } from '#ca/issuance/controller/signers.ts';
 import type { Step } from '#ca/issuance/issue.ts';
@@ -16,14 +17,17 @@ import { webCrypto } from '#ca/keys/web-crypto.ts';
 import { createBacklog } from '#csr/signing-request/controller/backlog.ts';
 import { createLiveUids, liveResources, liveUid } from '#csr/signing-request/controller/live-uids.ts';
 import { createSigningRequestReconciler } from '#csr/signing-request/controller/reconciler.ts';
+import { createShare } from '#csr/signing-request/controller/share.ts';
 import type { LiveKind } from '#csr/signing-request/live-identity.ts';
 import { createKubeClient } from '#kube/client.ts';
-import { pause } from '#kube/clock.ts';
+import { type Clock, pause, systemClock } from '#kube/clock.ts';
 import { createEventRecorder } from '#kube/event.ts';
 import { type Followed, requireSynced } from '#kube/follow.ts';
 import { startHeartbeat } from '#kube/heartbeat.ts';
-import type { AnyObject, PartialObjectMetadata } from '#kube/object.ts';
-import { certificateAuthorities, secrets } from '#kube/resource.ts';
+import { createMembers } from '#kube/members.ts';
+import type { AnyObject, Lease, PartialObjectMetadata } from '#kube/object.ts';
+import { certificateAuthorities, leases, secrets } from '#kube/resource.ts';
+import { createServerClock } from '#kube/server-clock.ts';
 import type { Config } from '#ops/config-schema.ts';
 import { type HealthServer, startHealthServer } from '#ops/health.ts';
 import { createMetrics } from '#ops/metrics.ts';
@@ -43,22 +47,29 @@ export interface MangroveOptions {
   readonly version: string;
   /** Called before each step of each flow: a test ends the process there. */
   readonly step?: Step;
+  /** A test sets it forward and back. */
+  readonly clock?: Clock;
 }
 
 /** Requests that one replica works on at the same time: enough to keep the API server busy, not enough to flood it. */
 const requestConcurrency = 32;
+/** A replica that is silent for four of its beats is dead to the others, which then answer what was its to answer. */
+const heartbeatMs = { intervalMs: 2_000, leaseDurationMs: 8_000 };
+const heartbeatLabel = 'mangrove.dev/heartbeat';
 /** How long an ending replica waits for its last events to be sent. */
 const eventFlushMs = 1_000;
 
 /** Wires the parts and starts them. Resolves when the health server answers; /readyz says when it can sign. */
-export async function startMangrove({ config, log, version, step }: MangroveOptions): Promise<Mangrove> {
+export async function startMangrove(options: MangroveOptions): Promise<Mangrove> {
+  const { config, log, version, step, clock = systemClock } = options;
   const draining = new AbortController();
   const ending = new AbortController();
   const metrics = createMetrics({ version });
   const client = createKubeClient({
-    credentials: credentialsOf(config),
+    credentials: credentialsOf(config, { log, observer: metrics.kube.credentials }),
     log,
     observer: metrics.kube.requests,
+    clock,
   });
   const ledger = openLedger(config, log, metrics);
   const base: Base = {
@@ -80,6 +91,10 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
   });
   const liveOf = (kind: LiveKind): Followed<string> =>
     observe(base, liveResources[kind], (raw: AnyObject) => liveUid(kind, raw), { metadataOnly: true });
+  const heartbeats = observe<Lease>(base, leases, (raw) => raw, {
+    namespace: config.namespace,
+    labelSelector: heartbeatLabel,
+  });
   const live = { ServiceAccount: liveOf('ServiceAccount'), Pod: liveOf('Pod'), Node: liveOf('Node') };
   const store = createSecretStore({
     client,
@@ -94,10 +109,8 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     observer: metrics.kube.events,
     signal: ending.signal,
   });
-  metrics.kube.clockSkew(() => {
-    const serverTime = client.serverTime();
-    return serverTime === undefined ? undefined : Date.now() / 1000 - serverTime;
-  });
+  const serverClock = createServerClock(client, clock);
+  metrics.kube.clockSkew(serverClock.skewSeconds);
   const serialByte = replicaByte(config.replica);
   const random = pooled((size) => randomBytes(size));
   const common = {
@@ -109,15 +122,14 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     log,
     crypto: webCrypto(config.keys.provider),
     newSerial: () => newSerial(serialByte, random),
-    now: Date.now,
-    monotonic: () => performance.now(),
+    now: () => serverClock.wall(),
     ...(step === undefined ? {} : { step }),
   };
 
   const queues = {
     authority: queueOf(base, 'authority'),
     issuing: queueOf(base, 'issuing'),
-    request: queueOf(base, 'signing-request'),
+    request: queueOf(base, 'signing-request', () => backlog.names()),
   };
   const frontDoor = metrics.issuance.frontDoor('csr');
   const backlog = createBacklog({
@@ -133,6 +145,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
   const signers = createSigners({
     ...common,
     replica: config.replica,
+    fence: createFence(clock, serverClock.skewSeconds),
     observer: metrics.authorities,
     onChange(name, signer) {
       if (signer === undefined) metrics.authorities.signerGone(name);
@@ -146,8 +159,10 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     namespace: config.namespace,
     name: `${config.replica}-heartbeat`,
     identity: config.replica,
-    labels: { 'app.kubernetes.io/managed-by': 'mangrove', 'mangrove.dev/heartbeat': 'replica' },
-    annotations: (current) => replicaReport(current, signers, ledger),
+    labels: { 'app.kubernetes.io/managed-by': 'mangrove', [heartbeatLabel]: 'replica' },
+    annotations: (current) => replicaReport(current, { signers, ledger, draining: draining.signal }),
+    ...heartbeatMs,
+    clock,
     log,
     observer: metrics.kube.heartbeat,
     signal: ending.signal,
@@ -159,6 +174,7 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
   const rootsOf = { authorities: authorities.cache, store };
   const bundles = startBundleController({
     client,
+    clock: serverClock,
     authorityAnchors: (name) => trustedRoots(name, rootsOf),
     ready: listed.then(() => Promise.allSettled(handled().map((raw) => readRoots(raw, rootsOf)))),
     isLeader: () => election.isLeader(),
@@ -211,11 +227,23 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
         describeEvidence(await bundles.verifyPublished(trustDomain, anchor)),
     },
   });
+  const members = createMembers(heartbeats.cache, clock);
+  metrics.kube.replicas(() => members.live().length);
   const answer = createSigningRequestReconciler({
     ...common,
     findSigner: signers.find,
-    uids: createLiveUids(client, live, common.monotonic),
+    requireFence: signers.requireFence,
+    onDiscarded: metrics.issuance.discarded,
+    uids: createLiveUids(client, live, () => clock.monotonic()),
     backlog,
+    share: createShare({
+      replica: config.replica,
+      members,
+      serves: (signerName) => signers.serving().includes(signerName),
+      onTakeOver: frontDoor.takenOver,
+      log,
+      monotonic: () => clock.monotonic(),
+    }),
     observer: frontDoor,
   });
   const controllers = listed.then(
@@ -228,7 +256,9 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
     () => [],
   );
 
-  const watched = [authorities, authoritySecrets, ...Object.values(live)].map(({ reflector }) => reflector);
+  const watched = [authorities, authoritySecrets, heartbeats, ...Object.values(live)].map(
+    ({ reflector }) => reflector,
+  );
   const health = await startHealthServer({
     ...config.http,
     log,
@@ -244,7 +274,9 @@ export async function startMangrove({ config, log, version, step }: MangroveOpti
   async function stop(): Promise<void> {
     health.drain();
     draining.abort();
-    const done = [...(await controllers), bundles.done, ...watched.map(({ done }) => done)];
+    // The others take over at once, instead of when this heartbeat has been silent for long enough.
+    const farewell = Promise.allSettled([heartbeat.beat()]);
+    const done = [farewell, ...(await controllers), bundles.done, ...watched.map(({ done }) => done)];
     // Whoever waits for a silent API server longer than it was granted is left behind: the ledger must still be closed.
     await Promise.race([Promise.allSettled(done), pause(config.drainSeconds * 1000, ending.signal)]);
     // Events that repeat are held back for a while; nobody waits for them to leave.

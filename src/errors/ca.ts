@@ -37,6 +37,10 @@ export const caErrors = {
     'AuthorityNotConfirmed',
     'Wait: this replica could not confirm with the API server for too long that it may still sign, and does not.',
   ),
+  CA_CLOCK_SKEWED: unavailable(
+    'ClockSkewed',
+    "Set the clock of this node (NTP): it is too far from the API server's for any date to be believed. Nothing is signed here until then.",
+  ),
   CA_ISSUER_EXPIRING: unavailable(
     'IssuerExpiring',
     'The issuing certificate, or its root, ends too soon for the shortest leaf; renewal is due and is retried.',

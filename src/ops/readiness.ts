@@ -1,4 +1,4 @@
-import { errorMessage } from '#errors/error.ts';
+import { errorCode, errorMessage } from '#errors/error.ts';
 import type { Check, Readiness } from '#ops/health.ts';
 
 /** A name and a test: it says what it saw, or throws with the reason why not. */
@@ -14,6 +14,7 @@ async function run(name: string, check: NamedCheck[1]): Promise<Check> {
   try {
     return { name, ok: true, message: await check() };
   } catch (error) {
-    return { name, ok: false, message: errorMessage(error) };
+    const code = errorCode(error);
+    return { name, ok: false, message: `${errorMessage(error)}${code === undefined ? '' : ` (${code})`}` };
   }
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type IssuedLeaf, issueLeaf } from '#ca/issuance/issue.ts';
 import { prepareLeaf } from '#ca/issuance/prepare.ts';
 import { caKeyAlgorithms } from '#ca/keys/algorithm.ts';
+import { MangroveError } from '#errors/error.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 import { openSqliteLedger } from '#ledger/sqlite-ledger.ts';
 import { parseCertificate } from '#x509/certificate.ts';
@@ -14,7 +15,7 @@ import { encodePem } from '#x509/pem.ts';
 import { parsePublicKey } from '#x509/public-key.ts';
 import { parseSpiffeId } from '#x509/spiffe-id.ts';
 import { spkiOf } from '../x509/support/request.ts';
-import { type Hierarchy, hierarchy, leafRequest, now, serial } from './support/hierarchy.ts';
+import { type Hierarchy, hierarchy, leafRequest, now, open, serial } from './support/hierarchy.ts';
 
 let folder: string;
 let ledger: Ledger;
@@ -33,7 +34,7 @@ afterAll(async () => {
 const at = (seconds = now) => ({ now: seconds * 1000, serial: serial() });
 const clock = (): number => now * 1000;
 const issue = (prepared: ReturnType<typeof prepareLeaf>, over: Ledger = ledger): Promise<IssuedLeaf> =>
-  issueLeaf(prepared, { ledger: over, now: clock });
+  issueLeaf(prepared, { ledger: over, now: clock, requireFence: open });
 
 /** The first certificate of a PEM chain, by our own reader. */
 function leafOf({ der }: IssuedLeaf) {
@@ -185,9 +186,11 @@ describe('the record', () => {
     const dies = (name: string): void => {
       if (name === 'issue/sign') throw new Error('killed');
     };
-    await expect(issueLeaf(prepared, { ledger, now: clock, step: dies })).rejects.toThrow('killed');
-    const open = await ledger.unresolvedIntents(1000);
-    expect(open.some((intent) => intent.serial === prepared.intent.serial)).toBe(true);
+    await expect(issueLeaf(prepared, { ledger, now: clock, requireFence: open, step: dies })).rejects.toThrow(
+      'killed',
+    );
+    const unresolved = await ledger.unresolvedIntents(1000);
+    expect(unresolved.some((intent) => intent.serial === prepared.intent.serial)).toBe(true);
   });
 
   test('that cannot be written stops the signature', async () => {
@@ -198,6 +201,7 @@ describe('the record', () => {
     const issuing = issueLeaf(prepared, {
       ledger: closed,
       now: clock,
+      requireFence: open,
       step: (name) => void steps.push(name),
     });
     await expect(issuing).rejects.toMatchObject({ code: expect.stringMatching(/^LEDGER_/) });
@@ -210,5 +214,46 @@ describe('the record', () => {
     await expect(issue(prepareLeaf(leafRequest(), usual.signer, used))).rejects.toMatchObject({
       code: 'LEDGER_SERIAL_EXISTS',
     });
+  });
+});
+
+describe('the fence', () => {
+  const stale = new MangroveError('CA_NOT_CONFIRMED', 'last confirmed 601 s ago');
+
+  test('closed before the signature: nothing is signed, and the intent is closed', async () => {
+    const prepared = prepareLeaf(leafRequest(), usual.signer, at());
+    const requireFence = (): never => {
+      throw stale;
+    };
+    await expect(issueLeaf(prepared, { ledger, now: clock, requireFence })).rejects.toBe(stale);
+    const entry = await ledger.findBySerial(prepared.intent.serial);
+    expect(entry?.result).toMatchObject({ outcome: 'discarded', certificateSha256: undefined });
+  });
+
+  test('closed while the result is recorded: what was signed does not leave', async () => {
+    const prepared = prepareLeaf(leafRequest(), usual.signer, at());
+    const steps: string[] = [];
+    let discarded = 0;
+    const issuing = issueLeaf(prepared, {
+      ledger,
+      now: clock,
+      requireFence() {
+        if (steps.includes('issue/result')) throw stale;
+      },
+      onDiscarded: () => void (discarded += 1),
+      step: (name) => void steps.push(name),
+    });
+    await expect(issuing).rejects.toBe(stale);
+    const entry = await ledger.findBySerial(prepared.intent.serial);
+    expect(entry?.result?.certificateSha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(discarded).toBe(1);
+  });
+
+  test('closed while the intent of an issuing certificate is recorded: none is made', async () => {
+    await expect(
+      hierarchy(ledger, {}, 'peculiar', () => {
+        throw stale;
+      }),
+    ).rejects.toBe(stale);
   });
 });

@@ -80,6 +80,9 @@ describe('kube', () => {
     made.kube.requests.attempted('PUT', 409, 30);
     made.kube.requests.attempted('GET', 'KUBE_TIMEOUT', 10_000);
     made.kube.requests.delayed('GET', 1_500);
+    made.kube.requests.outcomeUnknown('PUT');
+    expect(await sample(made, 'mangrove_kube_unknown_outcomes_total{verb="PUT"}')).toBe(1);
+    expect(await sample(made, 'mangrove_kube_unknown_outcomes_total{verb="POST"}')).toBe(0);
     expect(await sample(made, 'mangrove_kube_requests_total{verb="PUT",code="409"}')).toBe(1);
     expect(await sample(made, 'mangrove_kube_requests_total{verb="GET",code="KUBE_TIMEOUT"}')).toBe(1);
     expect(await sample(made, 'mangrove_kube_request_seconds_sum{verb="PUT"}')).toBe(0.03);
@@ -91,12 +94,17 @@ describe('kube', () => {
     const reflector = made.kube.reflector('secrets');
     const watching = 'mangrove_reflector_watching{resource="secrets"}';
     expect(await sample(made, watching)).toBe(0);
+    const silent = reflector.started({ state: () => 'watching', lagMs: () => 2_500 });
+    const failing = reflector.started({ state: () => 'failing', lagMs: () => 500 });
     reflector.listed(12);
     for (const state of ['watching', 'failing', 'listing', 'watching']) reflector.state(state);
     reflector.event('MODIFIED');
     reflector.failed('KUBE_GONE');
     reflector.rejected();
-    reflector.lag(() => 2_500);
+    // One of two fails.
+    expect(await sample(made, watching)).toBe(0);
+    expect(await sample(made, 'mangrove_reflector_lag_seconds{resource="secrets"}')).toBe(2.5);
+    failing();
     expect(await sample(made, watching)).toBe(1);
     expect(await sample(made, 'mangrove_reflector_watches_total{resource="secrets"}')).toBe(2);
     expect(await sample(made, 'mangrove_reflector_lists_total{resource="secrets"}')).toBe(1);
@@ -106,7 +114,18 @@ describe('kube', () => {
       1,
     );
     expect(await sample(made, 'mangrove_reflector_rejected_objects_total{resource="secrets"}')).toBe(1);
-    expect(await sample(made, 'mangrove_reflector_lag_seconds{resource="secrets"}')).toBe(2.5);
+    silent();
+    expect(await sample(made, watching)).toBe(0);
+  });
+
+  test('credentials are counted when they change and when they cannot be read', async () => {
+    const made = metrics();
+    expect(await sample(made, 'mangrove_kube_credentials_changes_total')).toBe(0);
+    made.kube.credentials.changed();
+    made.kube.credentials.unreadable('KUBE_CONFIG_INVALID');
+    expect(await sample(made, 'mangrove_kube_credentials_changes_total')).toBe(1);
+    const failures = 'mangrove_kube_credentials_failures_total{code="KUBE_CONFIG_INVALID"}';
+    expect(await sample(made, failures)).toBe(1);
   });
 
   test('the leader and the clock skew are told', async () => {

@@ -38,15 +38,23 @@ export interface Root {
   readonly key: () => Promise<KeyObject>;
 }
 
+export interface MintContext {
+  readonly crypto: Crypto;
+  readonly ledger: Ledger;
+  /** @throws MangroveError CA_NOT_CONFIRMED and others, unless this replica may sign under the root now. */
+  readonly requireFence: () => void;
+}
+
 /**
  * Makes an issuing key and has the root sign its certificate. What is signed here is recorded like a leaf:
  * the serial and the key are in the ledger before the signature exists.
- * @throws MangroveError CA_HIERARCHY_REJECTED for a root of another trust domain, LEDGER_*, and what `root.key` throws.
+ * @throws MangroveError CA_HIERARCHY_REJECTED for a root of another trust domain, LEDGER_*, and what `root.key` and
+ *   `requireFence` throw.
  */
 export async function mintIssuingKey(
   request: IssuingRequest,
   root: Root,
-  { crypto, ledger }: { readonly crypto: Crypto; readonly ledger: Ledger },
+  { crypto, ledger, requireFence }: MintContext,
 ): Promise<IssuingKey> {
   const { publicKey, privateKey } = generateKeyPair(request.algorithm);
   const spki = publicKey.export({ type: 'spki', format: 'der' });
@@ -74,6 +82,7 @@ export async function mintIssuingKey(
     recordedAt: now,
   });
   const signingKey = await asSigningKey(await root.key(), rootAlgorithm, crypto);
+  requireFence();
   const certificate = await makeCaCertificate(
     {
       trustDomain,
@@ -94,6 +103,7 @@ export async function mintIssuingKey(
     certificateSha256: certificate.sha256,
     recordedAt: now,
   });
+  requireFence();
   return {
     authority,
     certificate,

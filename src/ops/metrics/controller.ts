@@ -6,6 +6,8 @@ export interface QueueMetrics {
   depth(keys: number): void;
   /** A key was put back, after a failure or for later. */
   delayed(delayMs: number): void;
+  /** A key did not fit and comes again later. */
+  dropped(): void;
 }
 
 /** What the controllers report of their reconciles. */
@@ -31,6 +33,11 @@ export function controllerMetrics(instruments: Instruments): ControllerMetrics {
     'Keys that were put back into the work queue, after a failure or to be looked at again later.',
     ['controller'],
   );
+  const dropped = instruments.counter(
+    'work_queue_dropped_total',
+    'Keys that did not fit into a full work queue; all that there are come by again once there is room.',
+    ['controller'],
+  );
   return {
     started(controller, outcomes) {
       for (const outcome of outcomes) reconciles.inc({ controller, outcome }, 0);
@@ -41,10 +48,11 @@ export function controllerMetrics(instruments: Instruments): ControllerMetrics {
     },
     queue(controller) {
       depth.set({ controller }, 0);
-      delayed.inc({ controller }, 0);
+      for (const counter of [delayed, dropped]) counter.inc({ controller }, 0);
       return {
         depth: (keys) => depth.set({ controller }, keys),
         delayed: () => delayed.inc({ controller }),
+        dropped: () => dropped.inc({ controller }),
       };
     },
   };

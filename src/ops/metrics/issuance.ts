@@ -10,6 +10,8 @@ export interface FrontDoorMetrics {
   postponed(reason: string): void;
   /** Requests that wait for an answer of ours. */
   pending(requests: number): void;
+  /** Answered here because the replica that should have did not. */
+  takenOver(): void;
 }
 
 export interface IssuanceMetrics {
@@ -38,10 +40,16 @@ export function issuanceMetrics(instruments: Instruments): IssuanceMetrics {
     'issuance_discarded_total',
     'Leaves that were signed but never handed out, because the right to sign had run out meanwhile.',
   );
+  const takeOvers = instruments.counter(
+    'requests_taken_over_total',
+    'Certificate requests answered here because the replica that should have answered lives, but did not.',
+    ['front_door'],
+  );
   return {
     frontDoor(front_door) {
       answers.inc({ front_door, outcome: 'issued', reason: 'Issued' }, 0);
       backlog.set({ front_door }, 0);
+      takeOvers.inc({ front_door }, 0);
       return {
         answered(outcome, reason, duration) {
           answers.inc({ front_door, outcome, reason });
@@ -49,6 +57,7 @@ export function issuanceMetrics(instruments: Instruments): IssuanceMetrics {
         },
         postponed: (reason) => answers.inc({ front_door, outcome: 'postponed', reason }),
         pending: (requests) => backlog.set({ front_door }, requests),
+        takenOver: () => takeOvers.inc({ front_door }),
       };
     },
     discarded: () => discards.inc(),

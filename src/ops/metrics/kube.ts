@@ -6,17 +6,32 @@ export interface RequestMetrics {
   attempted(method: string, outcome: number | string, durationMs: number): void;
   /** The server asked us to slow down, or a read is tried again. */
   delayed(method: string, delayMs: number): void;
+  /** A write may or may not have been made. */
+  outcomeUnknown(method: string): void;
 }
 
-/** What one reflector reports. */
+/** What becomes of the credentials on disk. */
+export interface CredentialMetrics {
+  changed(): void;
+  unreadable(code: string): void;
+}
+
+/** What can be asked of a reflector at each scrape. */
+export interface ReflectorStatus {
+  state(): string;
+  /** Milliseconds since the server was last heard of. */
+  lagMs(): number;
+}
+
+/** What the reflectors of one resource report. */
 export interface ReflectorMetrics {
+  /** The returned function is called when the reflector has ended. */
+  started(status: ReflectorStatus): () => void;
   state(state: string): void;
   listed(objects: number): void;
   event(type: string): void;
   failed(code: string): void;
   rejected(): void;
-  /** Milliseconds since the server was last heard of, asked at each scrape. */
-  lag(read: () => number): void;
 }
 
 /** What the event recorder reports. */
@@ -33,12 +48,15 @@ export interface HeartbeatMetrics {
 
 export interface KubeMetrics {
   readonly requests: RequestMetrics;
+  readonly credentials: CredentialMetrics;
   /** `resource` is the plural. */
   reflector(resource: string): ReflectorMetrics;
   readonly events: EventMetrics;
   readonly heartbeat: HeartbeatMetrics;
   /** This replica took or lost the lease. */
   leading(leader: boolean): void;
+  /** Replicas whose heartbeats are seen, asked at each scrape. */
+  replicas(count: () => number): void;
   /** Local clock minus the API server's Date, asked at each scrape; undefined before the first answer. */
   clockSkew(readSeconds: () => number | undefined): void;
 }
@@ -56,12 +74,23 @@ export function kubeMetrics(instruments: Instruments): KubeMetrics {
       if (skew !== undefined) gauge.set(skew);
     },
   );
+  let countReplicas = (): number => 0;
+  instruments.gauge(
+    'replicas_live',
+    'Replicas, this one among them, whose heartbeat is seen: requests are shared among those that can sign.',
+    [],
+    (gauge) => gauge.set(countReplicas()),
+  );
   return {
     requests: requestMetrics(instruments),
+    credentials: credentialMetrics(instruments),
     reflector: reflectorMetrics(instruments),
     events: eventMetrics(instruments),
     heartbeat: heartbeatMetrics(instruments),
     leading: (leads) => leader.set(leads ? 1 : 0),
+    replicas: (count) => {
+      countReplicas = count;
+    },
     clockSkew: (read) => {
       readSkew = read;
     },
@@ -84,21 +113,47 @@ function requestMetrics(instruments: Instruments): RequestMetrics {
     'Seconds spent waiting because the API server asked for it or a read failed, by HTTP method.',
     ['verb'],
   );
+  const unknown = instruments.counter(
+    'kube_unknown_outcomes_total',
+    'Writes whose answer was lost, by HTTP method; the object is read before anything is decided.',
+    ['verb'],
+  );
+  for (const verb of ['POST', 'PUT', 'PATCH', 'DELETE']) unknown.inc({ verb }, 0);
   return {
     attempted(verb, code, durationMs) {
       requests.inc({ verb, code: String(code) });
       seconds.observe({ verb }, durationMs / 1000);
     },
     delayed: (verb, delayMs) => delays.inc({ verb }, delayMs / 1000),
+    outcomeUnknown: (verb) => unknown.inc({ verb }),
   };
 }
 
+function credentialMetrics(instruments: Instruments): CredentialMetrics {
+  const changes = instruments.counter(
+    'kube_credentials_changes_total',
+    'Times that a new token, certificate, CA bundle or address was found on disk and taken into use.',
+  );
+  const failures = instruments.counter(
+    'kube_credentials_failures_total',
+    'Readings of the credentials that failed, by error code; the last good ones stay in use.',
+    ['code'],
+  );
+  return { changed: () => changes.inc(), unreadable: (code) => failures.inc({ code }) };
+}
+
 function reflectorMetrics(instruments: Instruments): KubeMetrics['reflector'] {
-  const readLag = new Map<string, () => number>();
-  const up = instruments.gauge(
+  const statuses = new Map<string, Set<ReflectorStatus>>();
+  instruments.gauge(
     'reflector_watching',
-    '1 while a watch of the resource is open, 0 while it is listed, failing or not served.',
+    '1 while each watch of the resource is open, 0 while one is listed, failing or not served.',
     ['resource'],
+    (gauge) => {
+      for (const [resource, running] of statuses) {
+        const all = running.size > 0 && [...running].every(({ state }) => state() === 'watching');
+        gauge.set({ resource }, all ? 1 : 0);
+      }
+    },
   );
   const watches = instruments.counter(
     'reflector_watches_total',
@@ -129,18 +184,24 @@ function reflectorMetrics(instruments: Instruments): KubeMetrics['reflector'] {
   );
   instruments.gauge(
     'reflector_lag_seconds',
-    'Seconds since the API server was last heard of on the watch of the resource.',
+    'Seconds since the API server was last heard of on the watch of the resource; of several, the most silent one.',
     ['resource'],
     (gauge) => {
-      for (const [resource, read] of readLag) gauge.set({ resource }, read() / 1000);
+      for (const [resource, running] of statuses) {
+        gauge.set({ resource }, Math.max(0, ...Array.from(running, ({ lagMs }) => lagMs())) / 1000);
+      }
     },
   );
   return (resource) => {
-    up.set({ resource }, 0);
+    const running = statuses.get(resource) ?? new Set();
+    statuses.set(resource, running);
     for (const counter of [watches, lists, rejected]) counter.inc({ resource }, 0);
     return {
+      started(status) {
+        running.add(status);
+        return () => running.delete(status);
+      },
       state(state) {
-        up.set({ resource }, state === 'watching' ? 1 : 0);
         if (state === 'watching') watches.inc({ resource });
       },
       listed(count) {
@@ -150,7 +211,6 @@ function reflectorMetrics(instruments: Instruments): KubeMetrics['reflector'] {
       event: (type) => events.inc({ resource, type }),
       failed: (code) => failures.inc({ resource, code }),
       rejected: () => rejected.inc({ resource }),
-      lag: (read) => readLag.set(resource, read),
     };
   };
 }

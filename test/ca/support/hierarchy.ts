@@ -17,6 +17,9 @@ import { p256, spkiOf } from '../../x509/support/request.ts';
 
 /** 2026-11-22T00:00:00Z, in seconds. */
 export const now = 1_795_305_600;
+/** A fence that lets everything through. */
+export const open = (): void => undefined;
+
 export const serial = (): Buffer => newSerial(1, randomBytes);
 
 export interface Hierarchy {
@@ -31,6 +34,7 @@ export async function hierarchy(
   ledger: Ledger,
   fields: Record<string, unknown> = {},
   provider: WebCryptoName = 'peculiar',
+  requireFence: () => void = open,
 ): Promise<Hierarchy> {
   const spec = parseCertificateAuthoritySpec({
     trustDomain: 'east.test',
@@ -64,7 +68,7 @@ export async function hierarchy(
       replica: 'mangrove-0',
     },
     { certificate: root.certificate, key: () => Promise.resolve(root.key) },
-    { crypto, ledger },
+    { crypto, ledger, requireFence },
   );
   const authorityKeyIds = new Set([root, issuing].map(({ certificate }) => certificate.publicKey.keyId));
   return {

@@ -4,21 +4,32 @@ import type { Ledger } from '#ledger/ledger.ts';
 
 type Annotations = Readonly<Record<string, string>>;
 
+export interface ReportedReplica {
+  readonly signers: Signers;
+  readonly ledger: Ledger;
+  /** Aborted when the replica takes no new work. */
+  readonly draining: AbortSignal;
+}
+
 const newestPrefix = 'newest-not-after.mangrove.dev/';
 
+/** The signer names that a replica can sign for at this moment, separated by commas: who shares the work goes by it. */
+export const signerNamesAnnotation = 'mangrove.dev/signer-names';
+
 /**
- * What a replica says of itself on its heartbeat Lease: the authorities that it issues under, with its issuing
- * certificates, and per authority the latest expiry of any leaf that it may have signed. That time only grows, also
+ * What a replica says of itself on its heartbeat Lease: the signer names that it serves, the authorities that it issues
+ * under, with its issuing certificates, and per authority the latest expiry of any leaf that it may have signed. That time only grows, also
  * across a restart with an empty volume: `current` is what was reported last.
  * @throws MangroveError LEDGER_*
  */
 export async function replicaReport(
   current: Annotations,
-  signers: Signers,
-  ledger: Ledger,
+  { signers, ledger, draining }: ReportedReplica,
 ): Promise<Annotations> {
+  const serves = !draining.aborted && (await canRecord(ledger));
   const issuing = signers.issuing();
   const report: Record<string, string> = {
+    [signerNamesAnnotation]: serves ? signers.serving().join(',') : '',
     'mangrove.dev/authorities': issuing.map(({ authority }) => authority).join(','),
     'mangrove.dev/issuing-certificates': issuing.map(({ certificate }) => certificate.sha256).join(','),
   };
@@ -35,4 +46,14 @@ export async function replicaReport(
     if (text !== undefined && text > (current[key] ?? '')) report[key] = text;
   }
   return report;
+}
+
+async function canRecord(ledger: Ledger): Promise<boolean> {
+  try {
+    await ledger.check();
+    return true;
+  } catch {
+    // Readiness and the failed requests say why.
+    return false;
+  }
 }

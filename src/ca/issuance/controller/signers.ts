@@ -6,6 +6,7 @@ import { activeAuthority } from '#ca/authority/phase.ts';
 import { checkRemembered } from '#ca/authority/remembered.ts';
 import type { AuthoritySpec, CertificateAuthority } from '#ca/authority/resource.ts';
 import type { AuthorityStore } from '#ca/authority/store.ts';
+import type { Confirmation, Fence } from '#ca/issuance/controller/fence.ts';
 import { type IssuingKey, mintIssuingKey } from '#ca/issuance/issuing-certificate.ts';
 import { leafProfile } from '#ca/issuance/profile.ts';
 import { issuingValidity, renewAt, shouldMint, type Validity } from '#ca/issuance/renewal.ts';
@@ -27,8 +28,7 @@ export interface SignersOptions {
   readonly onChange: (certificateAuthority: string, signer: Signer | undefined) => void;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Milliseconds that never go back. */
-  readonly monotonic: () => number;
+  readonly fence: Fence;
   readonly observer: SignersObserver;
 }
 
@@ -43,6 +43,10 @@ export interface SignersObserver {
 /** The signers of this replica: which it holds now, and the reconciler that keeps them so. Every replica has its own. */
 export interface Signers {
   readonly find: FindSigner;
+  /** The signer names that this replica may sign for at this moment. */
+  serving(): readonly string[];
+  /** @throws MangroveError CA_NOT_READY, CA_NOT_CONFIRMED, CA_CLOCK_SKEWED, unless the key may sign at this moment. */
+  requireFence(issuing: IssuingKey): void;
   /** Ids of every authority that this process ever issued under. */
   issuedUnder(): ReadonlySet<string>;
   /** Every issuing key in use. */
@@ -59,17 +63,12 @@ interface Held {
   readonly signerNames: readonly string[];
   readonly signer: Signer;
   readonly spec: AuthoritySpec;
-  /** When the read was sent that showed that the authority is the active one. */
-  readonly confirmed: Moment;
-}
-
-interface Moment {
-  readonly wall: number;
-  readonly monotonic: number;
+  /** By the read that showed that the authority is the active one. */
+  readonly confirmation: Confirmation;
 }
 
 export function createSigners(options: SignersOptions): Signers {
-  const { store, ledger, authorities, log } = options;
+  const { store, ledger, authorities, fence, log } = options;
   /** By name of the CertificateAuthority. */
   const held = new Map<string, Held>();
   const issuedUnder = new Set<string>();
@@ -99,7 +98,7 @@ export function createSigners(options: SignersOptions): Signers {
     raw: CertificateAuthority,
   ): Promise<{ readonly requeueAfterMs: number } | undefined> {
     const { owner, spec } = admitAuthority(raw, authorities.list());
-    const confirmed = { wall: options.now(), monotonic: options.monotonic() };
+    const confirmation = { sent: fence.mark(), boundMs: spec.rotation.stalenessBoundSeconds * 1000 };
     const generations = await store.read(owner);
     checkRemembered(name, generations, raw.status?.authorities ?? []);
     const active = activeAuthority(generations);
@@ -107,14 +106,14 @@ export function createSigners(options: SignersOptions): Signers {
       drop(name);
       return undefined;
     }
-    options.observer.confirmed(name, Math.floor(confirmed.wall / 1000));
-    const issuing = await issuingKeyFor(name, spec, active);
+    options.observer.confirmed(name, Math.floor(confirmation.sent.wall / 1000));
+    const issuing = await issuingKeyFor(name, spec, active, confirmation);
     const authorityKeyIds = new Set([...generations.map(({ id }) => id), keyId(issuing)]);
     const signer: Signer = { profile: leafProfile(spec, active.maxLeafLifetime), issuing, authorityKeyIds };
     const published = raw.status?.publishedSignerNames ?? [];
     const signerNames = spec.signerNames.filter((signerName) => published.includes(signerName));
     const before = held.get(name);
-    held.set(name, { signerNames, signer, spec, confirmed });
+    held.set(name, { signerNames, signer, spec, confirmation });
     issuedUnder.add(issuing.authority);
     if (before?.signer.issuing !== issuing || !isDeepStrictEqual(before.signerNames, signerNames)) {
       options.observer.issuing(name, issuing.certificate.notAfter);
@@ -125,14 +124,22 @@ export function createSigners(options: SignersOptions): Signers {
     return { requeueAfterMs: dueMs > 0 ? Math.min(dueMs, resyncMs) : resyncMs };
   }
 
-  async function issuingKeyFor(name: string, spec: AuthoritySpec, active: Authority): Promise<IssuingKey> {
+  async function issuingKeyFor(
+    name: string,
+    spec: AuthoritySpec,
+    active: Authority,
+    confirmation: Confirmation,
+  ): Promise<IssuingKey> {
     const now = options.now();
     const seconds = Math.floor(now / 1000);
     const usable = usableKey(held.get(name), spec, active);
     if (usable !== undefined && !shouldMint(spec, active.certificate, usable.certificate, seconds))
       return usable;
     const validity = issuingValidity(spec, active.certificate, seconds);
+    const requireFence = (): void => fence.require(confirmation);
     try {
+      // Also before the first use of `now`: a clock that is wrong must not mint early, or too late.
+      requireFence();
       requireLife(spec, validity, seconds);
       const request = {
         trustDomain: spec.trustDomain,
@@ -143,7 +150,7 @@ export function createSigners(options: SignersOptions): Signers {
         replica: options.replica,
       };
       const root = { certificate: active.certificate, key: () => store.rootKey(active) };
-      const minted = await mintIssuingKey(request, root, { crypto: options.crypto, ledger });
+      const minted = await mintIssuingKey(request, root, { crypto: options.crypto, ledger, requireFence });
       const serial = request.serial.toString('hex');
       log.info(
         { certificateAuthority: name, authority: active.id, serial, notAfter: validity.notAfter },
@@ -161,28 +168,35 @@ export function createSigners(options: SignersOptions): Signers {
     }
   }
 
-  function requireConfirmed({ confirmed, spec, signer }: Held): Signer {
-    // By the larger of two clocks: one may stand still while the machine sleeps, the other may be set back.
-    const age = Math.max(options.now() - confirmed.wall, options.monotonic() - confirmed.monotonic);
-    if (age <= spec.rotation.stalenessBoundSeconds * 1000) return signer;
-    throw new MangroveError(
-      'CA_NOT_CONFIRMED',
-      `last confirmed ${Math.round(age / 1000)} s ago; the bound is ${spec.rotation.stalenessBoundSeconds} s`,
-    );
+  /** Without asking the fence. */
+  function findHeld(signerName: string): Held {
+    for (const each of held.values()) if (each.signerNames.includes(signerName)) return each;
+    const claimed = authorities.list().some(({ spec }) => spec.signerNames.includes(signerName));
+    throw claimed
+      ? new MangroveError('CA_NOT_READY', `no authority signs for ${signerName} on this replica yet`)
+      : new MangroveError('CA_UNKNOWN_SIGNER', `no CertificateAuthority has the signer name ${signerName}`);
+  }
+
+  function find(signerName: string): Signer {
+    const { signer, confirmation } = findHeld(signerName);
+    fence.require(confirmation);
+    return signer;
   }
 
   return {
     reconcile,
     issuing: () => [...held.values()].map(({ signer }) => signer.issuing),
     issuedUnder: () => issuedUnder,
-    find(signerName) {
-      for (const each of held.values()) {
-        if (each.signerNames.includes(signerName)) return requireConfirmed(each);
+    find,
+    serving: () =>
+      [...held.values()]
+        .filter(({ confirmation }) => fence.allows(confirmation))
+        .flatMap(({ signerNames }) => signerNames),
+    requireFence({ authority }) {
+      for (const { signer, confirmation } of held.values()) {
+        if (signer.issuing.authority === authority) return fence.require(confirmation);
       }
-      const claimed = authorities.list().some(({ spec }) => spec.signerNames.includes(signerName));
-      throw claimed
-        ? new MangroveError('CA_NOT_READY', `no authority signs for ${signerName} on this replica yet`)
-        : new MangroveError('CA_UNKNOWN_SIGNER', `no CertificateAuthority has the signer name ${signerName}`);
+      throw new MangroveError('CA_NOT_READY', `authority ${authority} does not sign any more`);
     },
   };
 }

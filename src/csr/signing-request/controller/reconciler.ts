@@ -7,6 +7,7 @@ import {
   type Issued,
 } from '#csr/signing-request/answer.ts';
 import type { Backlog } from '#csr/signing-request/controller/backlog.ts';
+import type { Share } from '#csr/signing-request/controller/share.ts';
 import { awaitsSignature, withCertificate, withFailure } from '#csr/signing-request/signing-request.ts';
 import { errorCode, errorMessage, errorRow } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
@@ -27,16 +28,21 @@ export interface SigningRequestReconcilerOptions extends AnswerContext {
   readonly client: KubeClient;
   /** The requests that await a signature of one of our signer names. */
   readonly backlog: Pick<Backlog, 'get'>;
+  /** Which of them this replica answers. */
+  readonly share: Share;
   readonly events: EventRecorder;
   readonly observer: SigningRequestObserver;
   readonly log: Logger;
 }
 
+/** How soon to look again whether another replica has answered, or has gone. */
+const lookAgainMs = 1_000;
+
 /** Answers one CertificateSigningRequest with one write and no read. The key is its name. */
 export function createSigningRequestReconciler(
   options: SigningRequestReconcilerOptions,
-): (name: string) => Promise<void> {
-  const { client, backlog, log, step } = options;
+): (name: string) => Promise<{ readonly requeueAfterMs: number } | undefined> {
+  const { client, backlog, share, log, step } = options;
   /**
    * Certificates whose write failed, by the name of the request: they are written again, to the object as it is then, and
    * nothing is signed twice. Gone with the request.
@@ -110,14 +116,19 @@ export function createSigningRequestReconciler(
   return async (name) => {
     const started = options.now();
     const found = await current(name);
-    if (found === undefined) return;
+    if (found === undefined) {
+      share.forget(name);
+      return undefined;
+    }
     const { request, earlier } = found;
+    if (earlier === undefined && !share.has(request)) return { requeueAfterMs: lookAgainMs };
     try {
       const given = await (earlier === undefined
         ? answer(request, options)
         : answerAgain(request, earlier, options));
       if (await write(request, given)) tell(request, given, (options.now() - started) / 1000);
       else log.debug({ request: name, outcome: given.outcome }, 'request changed while it was answered');
+      return undefined;
     } catch (error) {
       postpone(request, error);
       throw error;

@@ -1,0 +1,60 @@
+import type { Logger } from 'pino';
+import { signerNamesAnnotation } from '#ca/issuance/controller/replica-report.ts';
+import { answering } from '#csr/signing-request/duty.ts';
+import type { Members } from '#kube/members.ts';
+import type { CertificateSigningRequest } from '#kube/object.ts';
+export interface ShareOptions {
+  readonly replica: string;
+  readonly members: Members;
+  /** Whether this replica can sign for the name at this moment. */
+  readonly serves: (signerName: string) => boolean;
+  /** A request that another replica should have answered is answered here. */
+  readonly onTakeOver: () => void;
+  readonly log: Logger;
+  readonly monotonic: () => number;
+}
+
+/** Which requests this replica answers. Two that answer the same one do no harm: the second write is a conflict. */
+export interface Share {
+  has(request: CertificateSigningRequest): boolean;
+  /** The request with this name waits no more. */
+  forget(name: string): void;
+}
+
+/** So long a request may wait for a replica that lives, can sign, and does not. */
+const patienceMs = 30_000;
+
+export function createShare(options: ShareOptions): Share {
+  const { replica, members, serves, monotonic, log } = options;
+  /** Requests of others, by name, and since when they are seen to wait. */
+  const waiting = new Map<string, { readonly uid: string; readonly since: number }>();
+
+  function able(signerName: string): string[] {
+    const others = members
+      .live()
+      .filter(({ identity }) => identity !== replica)
+      .filter(({ annotations }) => (annotations[signerNamesAnnotation] ?? '').split(',').includes(signerName))
+      .map(({ identity }) => identity);
+    return serves(signerName) ? [...others, replica] : others;
+  }
+
+  function isOverdue(name: string, uid: string): boolean {
+    const now = monotonic();
+    const known = waiting.get(name);
+    if (known?.uid !== uid) waiting.set(name, { uid, since: now });
+    return known?.uid === uid && now - known.since > patienceMs;
+  }
+
+  return {
+    has({ metadata: { name, uid = '' }, spec: { signerName } }) {
+      const responsible = answering(uid, able(signerName));
+      // Where nobody can sign, everybody says why.
+      if (responsible === undefined || responsible === replica) return true;
+      if (!isOverdue(name, uid)) return false;
+      log.warn({ request: name, responsible }, 'another replica did not answer in time: answered here');
+      options.onTakeOver();
+      return true;
+    },
+    forget: (name) => void waiting.delete(name),
+  };
+}

@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { destination, pino } from 'pino';
+import { startMangrove } from '#main.ts';
+import type { Config } from '#ops/config-schema.ts';
+
+/**
+ * A replica in a process of its own, to be killed: `node replica-child.ts CONFIG LOG [STEP [COUNT]]`. With STEP it kills itself, by a
+ * signal that it cannot handle, when that step is reached for the COUNTth time. Prints `listening PORT` when it is up.
+ */
+const [configPath = '', logPath = '', deadlyStep, count = '1'] = process.argv.slice(2);
+let left = Number(count);
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by replica-process.ts from a Config
+const config = JSON.parse(readFileSync(configPath, 'utf8')) as Config;
+const mangrove = await startMangrove({
+  config,
+  log: pino({ level: 'debug' }, destination({ dest: logPath, sync: true })),
+  version: 'test',
+  async step(name) {
+    if (name !== deadlyStep || --left > 0) return;
+    process.kill(process.pid, 'SIGKILL');
+    // The signal may take a moment to arrive, in which nothing more must happen.
+    await new Promise(() => undefined);
+  },
+});
+process.on('SIGTERM', () => void mangrove.stop().then(() => process.exit(0)));
+console.log(`listening ${mangrove.health.port}`);
