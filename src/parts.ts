@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { KubeClient } from '#kube/client.ts';
 import { type Reconcile, startController } from '#kube/controller.ts';
-import { loadCredentials } from '#kube/credentials.ts';
+import { type CredentialOptions, loadCredentials } from '#kube/credentials.ts';
 import { type Followed, follow } from '#kube/follow.ts';
 import { type LeaderElection, startLeaderElection } from '#kube/leader-election.ts';
 import type { AnyObject } from '#kube/object.ts';
@@ -26,8 +26,14 @@ export interface Base {
   readonly ending: AbortSignal;
 }
 
-export function credentialsOf({ kubeconfig, context }: Config): ReturnType<typeof loadCredentials> {
-  return loadCredentials(kubeconfig === undefined ? { inCluster: true } : { kubeconfig, context });
+export function credentialsOf(
+  { kubeconfig, context }: Config,
+  told: Pick<CredentialOptions, 'log' | 'observer'> = {},
+): ReturnType<typeof loadCredentials> {
+  return loadCredentials({
+    ...(kubeconfig === undefined ? { inCluster: true } : { kubeconfig, context }),
+    ...told,
+  });
 }
 
 /** Without the proof that it can record: a replica whose volume is at fault starts, says so, and is not ready. */
@@ -46,13 +52,16 @@ export function observe<T>(
   selection: ListOptions = {},
 ): Followed<T> {
   const observer = metrics.kube.reflector(resource.plural);
-  const followed = follow<T>({ ...selection, client, resource, transform, log, observer, signal: draining });
-  observer.lag(() => performance.now() - (followed.reflector.lastContact() ?? 0));
-  return followed;
+  return follow<T>({ ...selection, client, resource, transform, log, observer, signal: draining });
 }
 
-export function queueOf({ metrics }: Base, name: string): WorkQueue {
-  return new WorkQueue({ observer: metrics.controllers.queue(name) });
+/** With `relist`, which gives every key that there is, the queue is bounded. */
+export function queueOf({ metrics, log }: Base, name: string, relist?: () => Iterable<string>): WorkQueue {
+  return new WorkQueue({
+    observer: metrics.controllers.queue(name),
+    log: log.child({ controller: name }),
+    ...(relist && { relist }),
+  });
 }
 
 export function run(

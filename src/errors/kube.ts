@@ -11,11 +11,15 @@ export const kubeErrors = {
   ),
   KUBE_UNAVAILABLE: unavailable(
     'APIServerUnavailable',
-    'Check that the API server can be reached; a write whose answer was lost may have been made: read before you repeat it.',
+    'Check that the API server can be reached; the request was not carried out, or was only a read.',
   ),
   KUBE_TIMEOUT: unavailable(
     'APIServerTimeout',
-    'Check the load of the API server and the network; a write may have been made: read before you repeat it.',
+    'Check the load of the API server and the network; the request was not carried out, or was only a read.',
+  ),
+  KUBE_OUTCOME_UNKNOWN: unavailable(
+    'APIServerOutcomeUnknown',
+    'Nothing by hand: the write may or may not have been made, and the object is read before it is tried again. When it goes on, check the API server, etcd and what stands between.',
   ),
   KUBE_TOO_MANY_REQUESTS: unavailable(
     'APIServerBusy',

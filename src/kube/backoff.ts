@@ -17,3 +17,8 @@ export function backoffDelay(failures: number, { baseMs, maxMs }: Backoff, rando
 export function jittered(ms: number, random: () => number): number {
   return ms * (0.5 + random() / 2);
 }
+
+/** At least `ms`, at most half as much again: those who were told the same time must not come back in the same instant. */
+export function spread(ms: number, random: () => number): number {
+  return ms * (1 + random() / 2);
+}

@@ -61,7 +61,8 @@ const patchTypes = {
 
 /**
  * The API of one cluster. Reads without resourceVersion are consistent. All methods throw KubeError (see errors/kube.ts), or the reason
- * of the signal. A write that ends in KUBE_UNAVAILABLE or KUBE_TIMEOUT may have been made and is never repeated here.
+ * of the signal. A write that ends in KUBE_OUTCOME_UNKNOWN may have been made: it is never repeated here, and whoever asked for it reads
+ * the object before deciding what to do.
  */
 export interface KubeClient {
   /** Anything else; the response has the server's time. */

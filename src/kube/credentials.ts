@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import type { Logger } from 'pino';
 import { errorMessage, MangroveError } from '#errors/error.ts';
 import { type Clock, systemClock } from '#kube/clock.ts';
 import { type Kubeconfig, readInCluster, readKubeconfig } from '#kube/kubeconfig.ts';
@@ -47,6 +48,15 @@ export interface CredentialOptions {
   /** Default 5 s: a rotated token or CA is in use this soon. */
   readonly rereadMs?: number;
   readonly clock?: Clock;
+  readonly log?: Logger;
+  readonly observer?: CredentialObserver;
+}
+
+export interface CredentialObserver {
+  /** Other credentials than before are in use. */
+  changed?(): void;
+  /** They cannot be read: the last good ones stay in use. `code` is an error code. */
+  unreadable?(code: string): void;
 }
 
 /**
@@ -54,21 +64,45 @@ export interface CredentialOptions {
  * missing or half-written in the middle of a rotation leaves the last good reading in use; the first reading must succeed.
  */
 export function loadCredentials(options: CredentialOptions): Credentials {
-  const { clock = systemClock, rereadMs = 5_000 } = options;
+  const { clock = systemClock, rereadMs = 5_000, log, observer = {} } = options;
   const read = reader(options);
   let kubeconfig: Kubeconfig | undefined = read();
   const { config } = kubeconfig;
   let presented: { readonly value: Promise<Presented>; readonly at: number } | undefined;
   let lastGood: Presented | undefined;
+  /** Said once for each time that it begins. */
+  let readable = true;
 
   async function renew(): Promise<Presented> {
     try {
       kubeconfig = read(kubeconfig);
-      lastGood = await presentedBy(kubeconfig);
+      const next = await presentedBy(kubeconfig);
+      if (lastGood !== undefined) tellChange(lastGood, next);
+      lastGood = next;
+      readable = true;
     } catch (error) {
       if (lastGood === undefined) throw unusable(error);
+      keep(unusable(error));
     }
     return lastGood;
+  }
+
+  function tellChange(before: Presented, after: Presented): void {
+    const tls = before.fingerprint !== after.fingerprint;
+    const identity = JSON.stringify(before.headers) !== JSON.stringify(after.headers);
+    if (!tls && !identity) return;
+    observer.changed?.();
+    log?.info({ server: after.server.host, tls, identity }, 'other credentials are in use');
+  }
+
+  function keep(error: MangroveError): void {
+    observer.unreadable?.(error.code);
+    if (!readable) return;
+    readable = false;
+    log?.warn(
+      { code: error.code, error: error.message },
+      'the credentials cannot be read: the last good ones stay in use',
+    );
   }
 
   return {

@@ -42,6 +42,11 @@ export function isConflict(error: unknown): boolean {
   return errorCode(error) === 'KUBE_CONFLICT';
 }
 
+/** A write that may or may not have been made: read before anything is decided. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  return errorCode(error) === 'KUBE_OUTCOME_UNKNOWN';
+}
+
 export function isAlreadyExists(error: unknown): boolean {
   return errorCode(error) === 'KUBE_ALREADY_EXISTS';
 }
@@ -57,11 +62,26 @@ interface Status {
 
 const maxMessageLength = 1_024;
 
-/** The error for an answer that is not 2xx. `what` is the method and path, `body` the parsed JSON or else the text of the answer. */
-export function answerError(what: string, status: number, body: unknown, retryAfterMs?: number): KubeError {
+/** What was asked, and by what kind of request. */
+export interface Question {
+  /** Method and path. */
+  readonly what: string;
+  /** It was to change something. */
+  readonly write: boolean;
+}
+
+/** The error for an answer that is not 2xx. `body` is the parsed JSON or else the text of the answer. */
+export function answerError(
+  { what, write }: Question,
+  status: number,
+  body: unknown,
+  retryAfterMs?: number,
+): KubeError {
   const told = isStatus(body) ? body : undefined;
   const causes = told?.details?.causes ?? [];
-  const code = codeOf(status, told?.reason, told !== undefined);
+  // etcd may have taken what the API server, or whoever stands before it, then failed to answer for.
+  const lost = write && (status >= 500 || status === 408);
+  const code = lost ? 'KUBE_OUTCOME_UNKNOWN' : codeOf(status, told, causes);
   return new KubeError(code, `${what}: ${status} ${describe(what, body, told, causes)}`.trimEnd(), {
     status,
     reason: told?.reason,
@@ -72,10 +92,12 @@ export function answerError(what: string, status: number, body: unknown, retryAf
 
 /** The error for the object of an ERROR event in a watch, which carries its own HTTP status. */
 export function watchError(what: string, status: unknown): KubeError {
-  return answerError(what, isStatus(status) ? (status.code ?? 500) : 500, status);
+  return answerError({ what, write: false }, isStatus(status) ? (status.code ?? 500) : 500, status);
 }
 
-function codeOf(status: number, reason: string | undefined, told: boolean): ErrorCode {
+function codeOf(status: number, told: Status | undefined, causes: readonly StatusCause[]): ErrorCode {
+  // A server that was restored from a backup knows versions only up to the backup's: ours is of no use to it, nor ever will be.
+  if (causes.some(({ reason }) => reason === 'ResourceVersionTooLarge')) return 'KUBE_GONE';
   switch (status) {
     case 400:
     case 405:
@@ -91,12 +113,12 @@ function codeOf(status: number, reason: string | undefined, told: boolean): Erro
     case 404:
       // Only an API server that serves the resource answers with a Status. Whoever creates an object because it is
       // missing must not be led there by a proxy's error page or by an API that is switched off.
-      return told ? 'KUBE_NOT_FOUND' : 'KUBE_PATH_NOT_FOUND';
+      return told !== undefined ? 'KUBE_NOT_FOUND' : 'KUBE_PATH_NOT_FOUND';
     case 408:
     case 504:
       return 'KUBE_TIMEOUT';
     case 409:
-      return reason === 'AlreadyExists' ? 'KUBE_ALREADY_EXISTS' : 'KUBE_CONFLICT';
+      return told?.reason === 'AlreadyExists' ? 'KUBE_ALREADY_EXISTS' : 'KUBE_CONFLICT';
     case 410:
       return 'KUBE_GONE';
     case 429:

@@ -4,7 +4,7 @@ import { errorCode, errorMessage, errorRow } from '#errors/error.ts';
 import { backoffDelay } from '#kube/backoff.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, pause, systemClock } from '#kube/clock.ts';
-import { isConflict, isNotFound } from '#kube/error.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '#kube/error.ts';
 import { formatTime } from '#kube/micro-time.ts';
 import type { AnyObject, Event } from '#kube/object.ts';
 import { events } from '#kube/resource.ts';
@@ -56,6 +56,8 @@ interface Series {
   count: number;
   /** As the API server has it. */
   event: Event | undefined;
+  /** Of the event, from before it is made: a create whose answer was lost is found by it. */
+  name: string | undefined;
   /** Monotonic ms before which it is not sent again. */
   notBefore: number;
 }
@@ -144,7 +146,10 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       } catch (error) {
         if (signal.aborted) return;
         // Expired (events live for an hour) or touched by somebody: begin a new one.
-        if (isNotFound(error) || isConflict(error)) one.event = undefined;
+        if (isNotFound(error) || isConflict(error)) {
+          one.event = undefined;
+          one.name = undefined;
+        }
         if (tried >= tries || !errorRow(error).retryable) {
           giveUp(one, error);
           return;
@@ -165,21 +170,32 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   }
 
   async function write(one: Series): Promise<void> {
-    const { event, count } = one;
-    const lastTimestamp = formatTime(one.lastMs);
-    if (event === undefined) {
-      one.event = await client.create(events, newEvent(one), { signal });
-    } else {
-      const { name, namespace, resourceVersion } = event.metadata;
-      const body = { metadata: { resourceVersion }, count, lastTimestamp };
-      one.event = await client.patch<Event>(events, { name, namespace }, { type: 'merge', body }, { signal });
+    one.event = await (one.event === undefined ? create(one) : count(one.event, one));
+  }
+
+  async function create(one: Series): Promise<Event> {
+    one.name ??= eventName(one.regarding.metadata.name, random);
+    const event = newEvent(one, one.name);
+    try {
+      return await client.create(events, event, { signal });
+    } catch (error) {
+      // Ours, and only its answer was lost: such a name is nobody else's.
+      if (!isAlreadyExists(error)) throw error;
+      const { name, namespace } = event.metadata;
+      return count(await client.get<Event>(events, name, { namespace, signal }), one);
     }
   }
 
-  function newEvent({ regarding, occurrence, count, firstMs, lastMs }: Series): Event {
+  function count({ metadata }: Event, one: Series): Promise<Event> {
+    const { name, namespace, resourceVersion } = metadata;
+    const body = { metadata: { resourceVersion }, count: one.count, lastTimestamp: formatTime(one.lastMs) };
+    return client.patch<Event>(events, { name, namespace }, { type: 'merge', body }, { signal });
+  }
+
+  function newEvent({ regarding, occurrence, count, firstMs, lastMs }: Series, eventName: string): Event {
     const { name, namespace, uid, resourceVersion } = regarding.metadata;
     return {
-      metadata: { name: eventName(name, random), namespace: namespace ?? 'default' },
+      metadata: { name: eventName, namespace: namespace ?? 'default' },
       involvedObject: {
         apiVersion: regarding.apiVersion ?? '',
         kind: regarding.kind ?? '',
@@ -212,6 +228,7 @@ function newSeries(regarding: AnyObject, occurrence: Occurrence, now: number): S
     lastMs: now,
     count: 0,
     event: undefined,
+    name: undefined,
     notBefore: 0,
   };
 }

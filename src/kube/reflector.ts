@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import { errorCode, errorMessage } from '#errors/error.ts';
-import { type Backoff, backoffDelay, jittered } from '#kube/backoff.ts';
+import { type Backoff, backoffDelay, jittered, spread } from '#kube/backoff.ts';
 import type { Cache } from '#kube/cache.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, pause, systemClock } from '#kube/clock.ts';
 import { KubeError } from '#kube/error.ts';
+import { createIntake } from '#kube/intake.ts';
 import { type AnyObject, keyOf, type ObjectKey } from '#kube/object.ts';
 import type { ListOptions } from '#kube/page.ts';
 import type { Resource } from '#kube/resource.ts';
@@ -13,7 +14,16 @@ import { type WatchEvent, watch } from '#kube/watch.ts';
 /** `gone`: the server no longer serves the resource. What is cached stays, for absence of an API deletes nothing. */
 export type ReflectorState = 'listing' | 'watching' | 'failing' | 'gone';
 
+/** What can be asked of a reflector at any time. */
+export interface ReflectorStatus {
+  state(): ReflectorState;
+  /** Milliseconds since the last byte from the server, or since the start when there was none. */
+  lagMs(): number;
+}
+
 export interface ReflectorObserver {
+  /** Once, at the start; the returned function is called when the reflector has ended. */
+  started?(status: ReflectorStatus): () => void;
   /** On each change of state. */
   state?(state: ReflectorState): void;
   /** A complete list was taken in. */
@@ -95,11 +105,19 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
   const { promise: synced, resolve: resolveSynced, reject: rejectSynced } = Promise.withResolvers<void>();
   // Whoever does not wait for it must not be ended by its rejection.
   synced.catch(() => undefined);
-  const rejected = new Set<ObjectKey>();
+  const onRejected = (key: ObjectKey): void => observer.rejected?.(key);
+  const intake = createIntake({ cache, transform: options.transform, log, onRejected });
+  const began = clock.monotonic();
   let state: ReflectorState | undefined;
   let everListed = false;
   let contact: number | undefined;
   let failures = 0;
+  /** Monotonic ms of the first failure since something went well. */
+  let troubled: number | undefined;
+  /** The last list expired between two pages: the next one comes in one piece, or a long one would never get to its end. */
+  let expired = false;
+  /** What is not served may stay so for as long as the program runs: that is said once. */
+  let served = true;
   /** A list was already made in answer to a 410, and nothing went well since. */
   let relisted = false;
   /** Where to go on watching; undefined: list first. */
@@ -110,61 +128,33 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
     if (state === next) return;
     state = next;
     observer.state?.(next);
-  }
-
-  /** Whatever goes wrong with one object stays with that object: nothing thrown here may reach the stream. */
-  function take(raw: AnyObject): void {
-    const key = keyOf(raw);
-    const { uid, resourceVersion } = raw.metadata;
-    try {
-      const value = options.transform(raw as Raw);
-      if (value === undefined) cache.remove(key);
-      else cache.set(key, value, { uid, resourceVersion });
-      rejected.delete(key);
-    } catch (error) {
-      reject(key, error);
-      const held = cache.revision(key);
-      if (held !== undefined && held.uid !== uid) remove(key);
-    }
-  }
-
-  function drop(key: ObjectKey): void {
-    rejected.delete(key);
-    remove(key);
-  }
-
-  function remove(key: ObjectKey): void {
-    try {
-      cache.remove(key);
-    } catch (error) {
-      reject(key, error);
-    }
-  }
-
-  function reject(key: ObjectKey, error: unknown): void {
-    observer.rejected?.(key);
-    if (rejected.has(key)) return;
-    rejected.add(key);
-    log.warn({ key, error: errorMessage(error) }, 'an object cannot be taken in');
+    if (next !== 'watching' || troubled === undefined) return;
+    log.info({ troubledMs: Math.round(clock.monotonic() - troubled), failures }, 'the watch stands again');
+    troubled = undefined;
   }
 
   async function list(): Promise<void> {
     enter('listing');
     const seen = new Set<ObjectKey>();
+    const pages: ListOptions = { ...selection, ...(expired && { limit: 0 }), signal };
+    expired = false;
     let next: string | undefined;
     let first: string | undefined;
     do {
-      const page = await client.listPage<AnyObject>(resource, { ...selection, signal }, next);
+      const page = await client.listPage<AnyObject>(resource, pages, next).catch((error: unknown) => {
+        expired = next !== undefined && errorCode(error) === 'KUBE_GONE';
+        throw error;
+      });
       contact = clock.monotonic();
       first ??= page.resourceVersion;
       for (const raw of page.items) {
         seen.add(keyOf(raw));
-        take(raw);
+        intake.take(raw);
       }
       next = page.next;
     } while (next !== undefined);
-    // Deletions that nobody told us of.
-    for (const key of cache.missingFrom(seen)) drop(key);
+    intake.keepOnly(seen);
+    served = true;
     version = first;
     listedAt = clock.monotonic();
     everListed = true;
@@ -180,8 +170,8 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
   function onEvent({ type, object }: WatchEvent): void {
     progress();
     observer.event?.(type);
-    if (type === 'DELETED') drop(keyOf(object));
-    else if (type !== 'BOOKMARK') take(object);
+    if (type === 'DELETED') intake.drop(keyOf(object));
+    else if (type !== 'BOOKMARK') intake.take(object);
     version = object.metadata.resourceVersion ?? version;
   }
 
@@ -216,21 +206,24 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
     const code = errorCode(error) ?? 'INTERNAL';
     observer.failed?.(code);
     failures++;
+    troubled ??= clock.monotonic();
     if (code === 'KUBE_GONE' || code === 'KUBE_RESPONSE_INVALID') version = undefined;
     if (code === 'KUBE_PATH_NOT_FOUND' || code === 'KUBE_NOT_FOUND') {
       version = undefined;
       enter('gone');
-      log.warn({ code, error: errorMessage(error) }, 'the resource is not served');
+      if (served) log.warn({ code, error: errorMessage(error) }, 'the resource is not served');
+      served = false;
       await pause(jittered(timing.goneMs, random), signal);
       return;
     }
     // Everyday life after a compaction, or an outage with many failures before it: list at once, but not in a tight loop.
     if (code === 'KUBE_GONE' && !relisted) {
       relisted = true;
+      log.info({ error: errorMessage(error) }, 'the version is too old: all is listed again');
       return;
     }
     enter('failing');
-    const asked = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
+    const asked = spread(error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0, random);
     const delayMs = Math.max(backoffDelay(failures, timing.backoff, random), asked);
     log.warn({ code, delayMs: Math.round(delayMs), error: errorMessage(error) }, 'list or watch failed');
     await pause(delayMs, signal);
@@ -252,8 +245,13 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
       }
     }
     rejectSynced(signal.reason);
+    ended?.();
   }
 
+  const ended = observer.started?.({
+    state: () => state ?? 'listing',
+    lagMs: () => clock.monotonic() - (contact ?? began),
+  });
   return {
     synced,
     hasSynced: () => everListed,

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import { errorCode } from '#errors/error.ts';
-import { backoffDelay } from '#kube/backoff.ts';
+import { backoffDelay, spread } from '#kube/backoff.ts';
 import { type Clock, pause } from '#kube/clock.ts';
 import type { Credentials } from '#kube/credentials.ts';
-import { answerError, KubeError } from '#kube/error.ts';
+import { answerError, KubeError, type Question } from '#kube/error.ts';
 import { collect, type Exchange, type Transport } from '#kube/transport.ts';
 
 export interface KubeRequest {
@@ -37,6 +37,8 @@ export interface RequestObserver {
   attempted?(method: string, outcome: number | string, durationMs: number): void;
   /** The server asked us to slow down, or a read is tried again. */
   delayed?(method: string, delayMs: number): void;
+  /** A write may or may not have been made. */
+  outcomeUnknown?(method: string): void;
 }
 
 export interface RequesterOptions {
@@ -67,11 +69,14 @@ export interface Requester {
 const defaultMaxBytes = 3 * 1024 * 1024;
 const maxWarnings = 256;
 const attempts = 4;
+const busyLogMs = 30_000;
 const readBackoff = { baseMs: 100, maxMs: 1_000 };
 
 export function createRequester(options: RequesterOptions): Requester {
   const { transport, credentials, clock, random, log, observer, maxRetryAfterMs } = options;
   const warned = new Set<string>();
+  /** Until then nothing more is said about a busy server: it would be one line for each request. */
+  let quietUntil = 0;
   let lastDate: { readonly seconds: number; readonly at: number } | undefined;
 
   function exchangeOf(call: KubeRequest): Exchange {
@@ -104,6 +109,21 @@ export function createRequester(options: RequesterOptions): Requester {
     }
   }
 
+  /** What an operator, or the next request, should know of a failure. */
+  function note(call: KubeRequest, error: KubeError): void {
+    if (distrusts(error)) credentials.invalidate();
+    const { code, retryAfterMs } = error;
+    const about = { code, method: call.method, path: call.path };
+    if (code === 'KUBE_OUTCOME_UNKNOWN') {
+      observer.outcomeUnknown?.(call.method);
+      log.warn({ ...about, error: error.message }, 'a write may or may not have been made');
+    }
+    if (code === 'KUBE_TOO_MANY_REQUESTS' && clock.monotonic() >= quietUntil) {
+      quietUntil = clock.monotonic() + busyLogMs;
+      log.warn({ ...about, retryAfterMs }, 'the API server asks us to slow down');
+    }
+  }
+
   async function attempt<T>(call: KubeRequest, exchange: Exchange): Promise<KubeResponse<T>> {
     const began = clock.monotonic();
     let outcome: number | string = 'KUBE_UNAVAILABLE';
@@ -112,16 +132,12 @@ export function createRequester(options: RequesterOptions): Requester {
       outcome = answer.status;
       const serverTime = noteDate(answer.headers.date);
       noteWarnings(answer.distinct['warning']);
-      const what = `${call.method} ${exchange.path}`;
+      const question = questionOf(exchange);
       if (answer.status < 200 || answer.status > 299) {
-        throw answerError(
-          what,
-          answer.status,
-          parseBody(answer.body),
-          retryAfter(answer.headers['retry-after']),
-        );
+        const asked = retryAfter(answer.headers['retry-after']);
+        throw answerError(question, answer.status, parseBody(answer.body), asked);
       }
-      return { status: answer.status, body: parseJson(what, answer.body) as T, serverTime };
+      return { status: answer.status, body: parseJson(question.what, answer.body) as T, serverTime };
     } catch (error) {
       if (typeof outcome === 'string') outcome = errorCode(error) ?? 'ABORTED';
       throw error;
@@ -137,10 +153,11 @@ export function createRequester(options: RequesterOptions): Requester {
         try {
           return await attempt<T>(call, exchange);
         } catch (error) {
-          if (!(error instanceof KubeError) || tried >= attempts) throw error;
-          if (distrusts(error)) credentials.invalidate();
+          if (!(error instanceof KubeError)) throw error;
+          note(call, error);
           const delayMs = retryDelay(call.method, error, tried, random);
-          if (delayMs === undefined || delayMs > maxRetryAfterMs) throw error;
+          if (delayMs === undefined || tried >= attempts || (error.retryAfterMs ?? 0) > maxRetryAfterMs)
+            throw error;
           observer.delayed?.(call.method, delayMs);
           await pause(delayMs, call.signal);
         }
@@ -148,25 +165,28 @@ export function createRequester(options: RequesterOptions): Requester {
     },
     async open(call) {
       const exchange = exchangeOf(call);
-      const response = await transport.open(exchange);
-      const status = response.statusCode ?? 0;
-      noteDate(response.headers.date);
-      noteWarnings(response.headersDistinct['warning']);
-      if (status >= 200 && status <= 299) return response;
-      if (status === 401) credentials.invalidate();
-      const body = parseBody(await collect(response, defaultMaxBytes));
-      throw answerError(
-        `${call.method} ${exchange.path}`,
-        status,
-        body,
-        retryAfter(response.headers['retry-after']),
-      );
+      try {
+        const response = await transport.open(exchange);
+        const status = response.statusCode ?? 0;
+        noteDate(response.headers.date);
+        noteWarnings(response.headersDistinct['warning']);
+        if (status >= 200 && status <= 299) return response;
+        const body = parseBody(await collect(response, defaultMaxBytes));
+        throw answerError(questionOf(exchange), status, body, retryAfter(response.headers['retry-after']));
+      } catch (error) {
+        if (error instanceof KubeError) note(call, error);
+        throw error;
+      }
     },
     serverTime() {
       if (lastDate === undefined) return undefined;
       return Math.floor(lastDate.seconds + (clock.monotonic() - lastDate.at) / 1_000);
     },
   };
+}
+
+function questionOf({ method, path }: Exchange): Question {
+  return { what: `${method} ${path}`, write: method !== 'GET' };
 }
 
 /**
@@ -182,9 +202,12 @@ function retryDelay(
   const { code, retryAfterMs } = error;
   // Once, at once: the token on disk may be newer than the one that we hold.
   if (code === 'KUBE_UNAUTHORIZED') return tried === 1 ? 0 : undefined;
-  if (code === 'KUBE_TOO_MANY_REQUESTS') return retryAfterMs ?? 1_000;
+  // Longer each time: priority and fairness always names one second, however many of us it turned away.
+  if (code === 'KUBE_TOO_MANY_REQUESTS') return spread((retryAfterMs ?? 1_000) * 2 ** (tried - 1), random);
   if (code === 'KUBE_UNAVAILABLE' && method === 'GET')
-    return retryAfterMs ?? backoffDelay(tried, readBackoff, random);
+    return retryAfterMs === undefined
+      ? backoffDelay(tried, readBackoff, random)
+      : spread(retryAfterMs, random);
   return undefined;
 }
 

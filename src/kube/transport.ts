@@ -1,5 +1,6 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import type { Socket } from 'node:net';
 import { errorMessage } from '#errors/error.ts';
 import type { Credentials, Presented, TlsMaterial } from '#kube/credentials.ts';
 import { KubeError } from '#kube/error.ts';
@@ -24,8 +25,9 @@ export interface Answer {
 }
 
 /**
- * Bytes to and from one API server. Throws KubeError KUBE_UNAVAILABLE when no (complete) answer came, in which case a write may
- * or may not have been made, KUBE_TIMEOUT, KUBE_RESPONSE_INVALID for an answer over the limit, or the reason of the signal.
+ * Bytes to and from one API server. Throws KubeError KUBE_UNAVAILABLE or KUBE_TIMEOUT when no (complete) answer came, but
+ * KUBE_OUTCOME_UNKNOWN once any of a write may have reached the server, KUBE_RESPONSE_INVALID for an answer over the limit, or the
+ * reason of the signal.
  */
 export interface Transport {
   send(exchange: Exchange, maxBytes: number): Promise<Answer>;
@@ -62,7 +64,7 @@ export function createTransport(credentials: Credentials): Transport {
       return begin(presented, poolsFor(presented)[kind], exchange);
     } catch (error) {
       // A key and a certificate that do not belong together, read in the middle of a rotation, are refused right here.
-      throw unanswered(exchange, error);
+      throw unanswered('KUBE_UNAVAILABLE', exchange, errorMessage(error), error);
     }
   }
 
@@ -114,7 +116,6 @@ interface Started {
 function begin(presented: Presented, agent: Agent, exchange: Exchange): Started {
   const { method, signal, timeoutMs, body } = exchange;
   const { server } = presented;
-  const what = `${method} ${exchange.path}`;
   let ended: unknown;
 
   const options: RequestOptions = {
@@ -135,8 +136,11 @@ function begin(presented: Presented, agent: Agent, exchange: Exchange): Started 
     ended ??= reason;
     request.destroy();
   };
+  const leftUs = watchDeparture(request);
+  const fail = (code: 'KUBE_TIMEOUT' | 'KUBE_UNAVAILABLE', message: string, cause?: unknown): KubeError =>
+    unanswered(method !== 'GET' && leftUs() ? 'KUBE_OUTCOME_UNKNOWN' : code, exchange, message, cause);
   const deadline = setTimeout(() => {
-    end(new KubeError('KUBE_TIMEOUT', `${what}: no answer within ${timeoutMs} ms`));
+    end(fail('KUBE_TIMEOUT', `no answer within ${timeoutMs} ms`));
   }, timeoutMs);
   const abort = (): void => end(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
@@ -153,7 +157,7 @@ function begin(presented: Presented, agent: Agent, exchange: Exchange): Started 
     explain(error) {
       if (ended !== undefined) return ended;
       if (error instanceof KubeError) return error;
-      return unanswered(exchange, error);
+      return fail('KUBE_UNAVAILABLE', errorMessage(error), error);
     },
     settle() {
       clearTimeout(deadline);
@@ -162,8 +166,30 @@ function begin(presented: Presented, agent: Agent, exchange: Exchange): Started 
   };
 }
 
-function unanswered({ method, path }: Exchange, cause: unknown): KubeError {
-  return new KubeError('KUBE_UNAVAILABLE', `${method} ${path}: ${errorMessage(cause)}`, { cause });
+/**
+ * Whether the server may have any of the request: nothing is written before the handshake is done, so a connection that was
+ * refused, or a server that was not whom we expected, proves that it has not.
+ */
+function watchDeparture(request: ClientRequest): () => boolean {
+  let left = false;
+  request.once('socket', (socket: Socket & { readonly secureConnecting?: boolean }) => {
+    if (request.reusedSocket || socket.secureConnecting !== true) left = true;
+    else {
+      socket.once('secureConnect', () => {
+        left = true;
+      });
+    }
+  });
+  return () => left;
+}
+
+function unanswered(
+  code: 'KUBE_TIMEOUT' | 'KUBE_UNAVAILABLE' | 'KUBE_OUTCOME_UNKNOWN',
+  { method, path }: Exchange,
+  message: string,
+  cause: unknown,
+): KubeError {
+  return new KubeError(code, `${method} ${path}: ${message}`, { cause });
 }
 
 /** The whole body, at most `maxBytes`. */

@@ -1,4 +1,6 @@
-import { type Backoff, backoffDelay, jittered } from '#kube/backoff.ts';
+import type { Logger } from 'pino';
+import { type Backoff, backoffDelay, jittered, spread } from '#kube/backoff.ts';
+import { Overflow } from '#kube/overflow.ts';
 
 export interface Timer {
   /** Monotonic ms. */
@@ -12,9 +14,19 @@ export interface QueueObserver {
   depth?(depth: number): void;
   /** A key was added again after a failure or for later. */
   delayed?(delayMs: number): void;
+  /** A key did not fit: it comes again by `relist`. */
+  dropped?(): void;
 }
 
-export interface WorkQueueOptions {
+export interface WorkQueueOptions<Key extends string = string> {
+  /**
+   * Every key that a state stands behind. With it the queue is bounded: what does not fit is dropped, and once there is room all of these
+   * come by again. Without it there is no bound.
+   */
+  readonly relist?: () => Iterable<Key>;
+  /** Keys that wait to be handed out, and as many again that wait for their time; default 10,000. */
+  readonly limit?: number;
+  readonly log?: Logger;
   /** After failures in a row of one key; default 5 ms to 5 min. */
   readonly backoff?: Backoff;
   readonly random?: () => number;
@@ -39,6 +51,11 @@ export class WorkQueue<Key extends string = string> {
   readonly #random: () => number;
   readonly #timer: Timer;
   readonly #observer: QueueObserver;
+  readonly #log: Logger | undefined;
+  readonly #limit: number;
+  readonly #overflow: Overflow<Key> | undefined;
+  /** Ends the wait for the pass that brings back what should have come later and did not fit. */
+  #cancelPass: (() => void) | undefined;
   /** In order of insertion. */
   readonly #ready = new Set<Key>();
   readonly #running = new Set<Key>();
@@ -50,11 +67,14 @@ export class WorkQueue<Key extends string = string> {
   #closed = false;
   readonly #drained = Promise.withResolvers<void>();
 
-  constructor(options: WorkQueueOptions = {}) {
+  constructor(options: WorkQueueOptions<Key> = {}) {
     this.#backoff = options.backoff ?? { baseMs: 5, maxMs: 5 * 60_000 };
     this.#random = options.random ?? Math.random;
     this.#timer = options.timer ?? systemTimer;
     this.#observer = options.observer ?? {};
+    this.#log = options.log;
+    this.#limit = options.limit ?? 10_000;
+    this.#overflow = options.relist === undefined ? undefined : new Overflow(options.relist);
   }
 
   /** Keys that wait to be handed out now. */
@@ -81,6 +101,10 @@ export class WorkQueue<Key extends string = string> {
     const due = this.#timer.now() + ms;
     const waiting = this.#delayed.get(key);
     if (waiting !== undefined && waiting.due <= due) return;
+    if (waiting === undefined && this.#overflow !== undefined && this.#delayed.size >= this.#limit) {
+      this.#dropDelayed(key);
+      return;
+    }
     waiting?.cancel();
     const cancel = this.#timer.after(Math.min(ms, maxTimerMs), () => {
       this.#delayed.delete(key);
@@ -94,7 +118,8 @@ export class WorkQueue<Key extends string = string> {
   addRateLimited(key: Key, atLeastMs = 0): number {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
-    const delayMs = Math.max(backoffDelay(failures, this.#backoff, this.#random), atLeastMs);
+    const asked = spread(atLeastMs, this.#random);
+    const delayMs = Math.max(backoffDelay(failures, this.#backoff, this.#random), asked);
     this.addAfter(key, delayMs);
     return delayMs;
   }
@@ -121,6 +146,7 @@ export class WorkQueue<Key extends string = string> {
     if (key !== undefined) {
       this.#ready.delete(key);
       this.#running.add(key);
+      this.#refill();
       this.#observer.depth?.(this.#ready.size);
       return Promise.resolve(key);
     }
@@ -142,6 +168,8 @@ export class WorkQueue<Key extends string = string> {
     this.#closed = true;
     for (const { cancel } of this.#delayed.values()) cancel();
     this.#delayed.clear();
+    this.#cancelPass?.();
+    this.#overflow?.clear();
     if (options.discard === true) {
       this.#ready.clear();
       this.#again.clear();
@@ -159,8 +187,50 @@ export class WorkQueue<Key extends string = string> {
       take(key);
       return;
     }
+    if (this.#overflow !== undefined && this.#ready.size >= this.#limit && !this.#ready.has(key)) {
+      this.#drop(key, this.#overflow);
+      return;
+    }
     this.#ready.add(key);
     this.#observer.depth?.(this.#ready.size);
+  }
+
+  #drop(key: Key, overflow: Overflow<Key>): void {
+    if (!overflow.pending) {
+      this.#log?.warn({ limit: this.#limit }, 'the work queue is full: what does not fit comes again later');
+    }
+    overflow.drop();
+    // Its backoff begins anew: what is not held must not be counted either.
+    this.#failures.delete(key);
+    this.#observer.dropped?.();
+  }
+
+  /** Not at once: room among the delayed does not come by handing out keys that fail. */
+  #dropDelayed(key: Key): void {
+    this.#failures.delete(key);
+    this.#observer.dropped?.();
+    if (this.#cancelPass !== undefined) return;
+    const ms = jittered(this.#backoff.maxMs, this.#random);
+    this.#log?.warn({ limit: this.#limit, ms }, 'too many keys wait for their time: the rest comes later');
+    this.#cancelPass = this.#timer.after(ms, () => {
+      this.#cancelPass = undefined;
+      this.#overflow?.drop();
+      this.#refill();
+    });
+  }
+
+  /** At most half full, so that what is added now need not wait for all that was dropped before. */
+  #refill(): void {
+    const overflow = this.#overflow;
+    if (overflow?.pending !== true || this.#closed) return;
+    while (this.#ready.size < this.#limit / 2) {
+      const key = overflow.next();
+      if (key === undefined) {
+        this.#log?.info('what did not fit into the work queue has come again');
+        return;
+      }
+      if (!this.#delayed.has(key)) this.add(key);
+    }
   }
 
   #settle(): void {

@@ -4,7 +4,15 @@ import type { KubeClient } from '#kube/client.ts';
 import type { ConfigMap } from '#kube/object.ts';
 import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
 import { answer, type Fault, faultProxy, loseAnswer, statusBody } from './fault-proxy.ts';
-import { adminClient, clientOf, configMap, configMapsResource, ownNamespace, pathOf } from './lab.ts';
+import {
+  adminClient,
+  clientOf,
+  configMap,
+  configMapsResource,
+  ownNamespace,
+  pathOf,
+  recordingLog,
+} from './lab.ts';
 
 const maps = configMapsResource;
 
@@ -29,13 +37,20 @@ describe('KubeClient when the server or the way to it fails', () => {
     const namespace = await ownNamespace(admin);
     const proxy = await faultProxy();
     const delays: number[] = [];
+    const unknown: string[] = [];
+    const { log, lines } = recordingLog();
     const client = clientOf({
       credentials: proxy.credentials,
       timeoutMs,
       maxRetryAfterMs: 2_000,
-      observer: { delayed: (_method, delayMs) => delays.push(delayMs) },
+      random: () => 1,
+      log,
+      observer: {
+        delayed: (_method, delayMs) => delays.push(delayMs),
+        outcomeUnknown: (method) => unknown.push(method),
+      },
     });
-    return { admin, client, delays, namespace, proxy };
+    return { admin, client, delays, unknown, lines, namespace, proxy };
   }
 
   async function dataOf(client: KubeClient, namespace: string, name: string) {
@@ -56,7 +71,8 @@ describe('KubeClient when the server or the way to it fails', () => {
     );
     proxy.setFault(busy);
     await client.create(maps, configMap(namespace, 'patient', { a: '1' }));
-    expect(delays).toEqual([1_000, 1_000]);
+    // Not sooner than it named, longer each time, and not all at the same moment.
+    expect(delays).toEqual([1_500, 3_000]);
     expect(proxy.seen).toHaveLength(3);
     expect(await dataOf(client, namespace, 'patient')).toEqual({ a: '1' });
   });
@@ -96,33 +112,68 @@ describe('KubeClient when the server or the way to it fails', () => {
   });
 
   test('a write whose answer was lost is not repeated: the caller is told, and reads', async () => {
-    const { admin, client, namespace, proxy } = await setUp();
+    const { admin, client, unknown, lines, namespace, proxy } = await setUp();
     proxy.setFault((request) => void loseAnswer(request, upstream));
     const created = client.create(maps, configMap(namespace, 'lost', { a: '1' }));
-    await expect(created).rejects.toMatchObject({ code: 'KUBE_UNAVAILABLE', status: undefined });
+    await expect(created).rejects.toMatchObject({ code: 'KUBE_OUTCOME_UNKNOWN', status: undefined });
     expect(proxy.seen).toEqual([`POST ${pathOf(namespace)}?fieldManager=mangrove`]);
     const found = await admin.get<ConfigMap>(maps, 'lost', { namespace });
     const updated = client.update(maps, { ...found, data: { a: '2' } });
-    await expect(updated).rejects.toMatchObject({ code: 'KUBE_UNAVAILABLE' });
+    await expect(updated).rejects.toMatchObject({ code: 'KUBE_OUTCOME_UNKNOWN' });
     expect(proxy.seen).toHaveLength(2);
     expect(await dataOf(admin, namespace, 'lost')).toEqual({ a: '2' });
+    expect(unknown).toEqual(['POST', 'PUT']);
+    expect(lines.map(({ code, method }) => [code, method])).toEqual([
+      ['KUBE_OUTCOME_UNKNOWN', 'POST'],
+      ['KUBE_OUTCOME_UNKNOWN', 'PUT'],
+    ]);
   });
 
-  test('a write that is answered with 503 is not repeated either', async () => {
-    const { client, namespace, proxy } = await setUp();
-    proxy.setFault(
-      first(1, (response) =>
-        answer(response, 503, statusBody(503, 'ServiceUnavailable'), { 'retry-after': '1' }),
-      ),
-    );
-    const created = client.create(maps, configMap(namespace, 'once'));
-    await expect(created).rejects.toMatchObject({
-      code: 'KUBE_UNAVAILABLE',
-      status: 503,
-      retryAfterMs: 1_000,
+  test('a write that never left is known not to have been made', async () => {
+    const { client, namespace, unknown, proxy } = await setUp();
+    proxy.renewCertificate();
+    const untrusting = clientOf({
+      credentials: { ...proxy.credentials, present: () => stranger },
+      observer: { outcomeUnknown: (method) => unknown.push(method) },
     });
-    expect(proxy.seen).toHaveLength(1);
+    const presented = await proxy.credentials.present();
+    const stranger = Promise.resolve({
+      ...presented,
+      tls: { ...presented.tls, ca: Buffer.from(upstream.certificateAuthority) },
+    });
+    const refused = untrusting.create(maps, configMap(namespace, 'refused'));
+    await expect(refused).rejects.toMatchObject({ code: 'KUBE_UNAVAILABLE' });
+    proxy.close();
+    const unreachable = client.create(maps, configMap(namespace, 'unreachable'));
+    await expect(unreachable).rejects.toMatchObject({ code: 'KUBE_UNAVAILABLE' });
+    expect(unknown).toEqual([]);
   });
+
+  test('a write that no answer came to in time may have been made', async () => {
+    const { client, namespace, proxy } = await setUp(300);
+    proxy.setFault(() => undefined);
+    const created = client.create(maps, configMap(namespace, 'silent'));
+    await expect(created).rejects.toMatchObject({ code: 'KUBE_OUTCOME_UNKNOWN' });
+  });
+
+  test.for([500, 502, 503, 504])(
+    'a write that is answered with %i is not repeated either',
+    async (status) => {
+      const { client, namespace, proxy } = await setUp();
+      proxy.setFault(
+        first(1, (response) =>
+          answer(response, status, statusBody(status, 'Broken'), { 'retry-after': '1' }),
+        ),
+      );
+      const created = client.create(maps, configMap(namespace, 'once'));
+      await expect(created).rejects.toMatchObject({
+        code: 'KUBE_OUTCOME_UNKNOWN',
+        status,
+        retryAfterMs: 1_000,
+      });
+      expect(proxy.seen).toHaveLength(1);
+    },
+  );
 
   test('a server that never answers, and one that stops in the middle, are given up', async () => {
     const { client, namespace, proxy } = await setUp(150);
@@ -142,7 +193,7 @@ describe('KubeClient when the server or the way to it fails', () => {
       response.write('{}', () => response.socket?.destroy());
     });
     const created = client.create(maps, configMap(namespace, 'cut'));
-    await expect(created).rejects.toMatchObject({ code: 'KUBE_UNAVAILABLE' });
+    await expect(created).rejects.toMatchObject({ code: 'KUBE_OUTCOME_UNKNOWN' });
   });
 
   test('an answer over the limit is refused without being held', async () => {

@@ -50,7 +50,7 @@ describe('startController', () => {
     expect([...counts]).toEqual(outcomes.map((outcome) => [outcome, 0]));
     for (const key of ['fine', 'later', 'broken', 'wrong']) queue.add(key);
     await until(() => [...counts.values()].every((count) => count === 1));
-    expect(delays).toEqual([5_000, 7_000, 60_000]);
+    expect(delays).toEqual([5_000, 10_500, 60_000]);
     stop.abort();
     await done;
   });

@@ -21,7 +21,11 @@ describe('answerError', () => {
     [504, 'Timeout', 'KUBE_TIMEOUT'],
     [302, 'Found', 'KUBE_RESPONSE_INVALID'],
   ] as const)('%i %s is %s', ([status, reason, code]) => {
-    const error = answerError('GET /x', status, statusBody(status, reason, 'what the server says'));
+    const error = answerError(
+      { what: 'GET /x', write: false },
+      status,
+      statusBody(status, reason, 'what the server says'),
+    );
     expect(error).toMatchObject({ code, status, reason });
     expect(error.message).toBe(`GET /x: ${status} what the server says`);
   });
@@ -42,17 +46,23 @@ describe('answerError', () => {
       'PUT /api/v1/namespaces/ns/secrets/s?fieldManager=m',
       'POST /api/v1/namespaces/ns/secrets',
     ]) {
-      expect(answerError(path, 422, status).message).toBe(`${path}: 422 Invalid (data[key])`);
-      expect(answerError(path, 500, 'hunter2').message).not.toContain('hunter2');
+      expect(answerError({ what: path, write: false }, 422, status).message).toBe(
+        `${path}: 422 Invalid (data[key])`,
+      );
+      expect(answerError({ what: path, write: false }, 500, 'hunter2').message).not.toContain('hunter2');
     }
-    expect(answerError('PUT /apis/x/v1/secretsauce/s', 422, status).message).toContain('hunter2');
+    expect(answerError({ what: 'PUT /apis/x/v1/secretsauce/s', write: true }, 422, status).message).toContain(
+      'hunter2',
+    );
   });
 
   test('a wait that stands only in the Status counts too, and a long page is cut', () => {
     const status = { ...statusBody(429, 'TooManyRequests'), details: { retryAfterSeconds: 7 } };
-    expect(answerError('GET /x', 429, status).retryAfterMs).toBe(7_000);
-    expect(answerError('GET /x', 429, status, 2_000).retryAfterMs).toBe(2_000);
-    expect(answerError('GET /x', 502, 'x'.repeat(10_000)).message.length).toBeLessThan(1_100);
+    expect(answerError({ what: 'GET /x', write: false }, 429, status).retryAfterMs).toBe(7_000);
+    expect(answerError({ what: 'GET /x', write: false }, 429, status, 2_000).retryAfterMs).toBe(2_000);
+    expect(
+      answerError({ what: 'GET /x', write: false }, 502, 'x'.repeat(10_000)).message.length,
+    ).toBeLessThan(1_100);
   });
 
   test('an ERROR event of a watch carries its own status', () => {

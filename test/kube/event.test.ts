@@ -4,7 +4,7 @@ import { createEventRecorder, type EventRecorderOptions } from '#kube/event.ts';
 import type { AnyObject, ConfigMap, Event } from '#kube/object.ts';
 import { events } from '#kube/resource.ts';
 import { controlPlane } from '../support/control-plane.ts';
-import { faultProxy } from './fault-proxy.ts';
+import { faultProxy, loseAnswer } from './fault-proxy.ts';
 import {
   adminClient,
   clientOf,
@@ -128,7 +128,24 @@ describe('createEventRecorder', () => {
     for (let n = 0; n < 10; n++) recorder.record(regarding, { ...occurrence, message: `message ${n}` });
     expect(dropped.filter((why) => why === 'full')).toHaveLength(6);
     await recorder.flushed();
-    expect(dropped.filter((why) => why === 'KUBE_UNAVAILABLE')).toHaveLength(4);
+    expect(dropped.filter((why) => why === 'KUBE_OUTCOME_UNKNOWN')).toHaveLength(4);
+  });
+
+  test('an event whose answer was lost is not made twice', async () => {
+    const { regarding, start, list } = await setUp();
+    const upstream = await controlPlane();
+    const proxy = await faultProxy();
+    let lost = 0;
+    proxy.setFault((request, _response, forward) => {
+      if (lost++ < 2) void loseAnswer(request, upstream);
+      else forward();
+    });
+    const { recorder, dropped } = start(clientOf({ credentials: proxy.credentials }));
+    recorder.record(regarding, occurrence);
+    await recorder.flushed();
+    expect(lost).toBeGreaterThan(2);
+    expect(await list()).toMatchObject([{ count: 1 }]);
+    expect(dropped).toEqual([]);
   });
 
   test('something new is not kept waiting by a repeat that is not due', async () => {

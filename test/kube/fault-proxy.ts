@@ -31,6 +31,8 @@ export interface FaultProxy {
   setFault(fault: Fault | undefined): void;
   /** Resets every connection. */
   cut(): void;
+  /** Resets every connection and takes no new one. */
+  close(): void;
   /** Serves a new certificate, by a new authority, on new connections. */
   renewCertificate(): void;
   /** Writes the kubeconfig anew, with the certificate served now. */
@@ -110,6 +112,10 @@ export async function faultProxy(): Promise<FaultProxy> {
       fault = next;
     },
     cut,
+    close() {
+      cut();
+      server.close();
+    },
     renewCertificate: () => server.setSecureContext(selfSigned(directory)),
     writeKubeconfig,
   };
