@@ -8,6 +8,7 @@ const badSignature = (fix: string): ErrorRow => refused('UnacceptableSignature',
 const badExtension = (fix: string): ErrorRow => refused('InvalidExtension', fix);
 const badRequest = (fix: string): ErrorRow => refused('InvalidCertificateRequest', fix);
 const badCertificate = (fix: string): ErrorRow => refused('InvalidCertificate', fix);
+const untrusted = (fix: string): ErrorRow => refused('UntrustedCertificate', fix);
 const lint = (fix: string): ErrorRow => internal('CertificateLintFailed', fix);
 
 const derTool = 'Encode it with a tool that writes DER, such as `openssl req`';
@@ -149,6 +150,47 @@ export const x509Errors: ErrorRows<X509Code> = {
   CERTIFICATE_ISSUER_EMPTY: badCertificate('Use a certificate that names its issuer.'),
   CERTIFICATE_VALIDITY_INVALID: badCertificate('Use a certificate that ends after it begins.'),
   CERTIFICATE_UNIQUE_ID: badCertificate('Use a certificate without issuer and subject unique identifiers.'),
+
+  NAME_CONSTRAINTS_INVALID: badCertificate(
+    'Use another authority; the name constraints of this one say nothing that RFC 5280 gives a meaning to.',
+  ),
+  PATH_ISSUER_UNKNOWN: untrusted(
+    'Send the missing intermediate along, or add the root that the message names to the bundle if it is to be trusted.',
+  ),
+  PATH_SIGNATURE_INVALID: untrusted(
+    'Look for an issuer of the same name but with another key; if there is none, the certificate was changed or forged.',
+  ),
+  PATH_NOT_YET_VALID: untrusted('Wait until the certificate is valid, or correct the clock.'),
+  PATH_EXPIRED: untrusted('Renew the certificate that the message names, or correct the clock.'),
+  PATH_NOT_A_CA: untrusted('Have the certificate issued by an authority; the one that issued it is none.'),
+  PATH_LEAF_IS_CA: untrusted('Give the workload a certificate of its own, not that of an authority.'),
+  PATH_LENGTH_EXCEEDED: untrusted('Issue with fewer intermediates, or under an authority that allows more.'),
+  PATH_KEY_USAGE: untrusted('Have the certificate issued again with the key usage that the message names.'),
+  PATH_PURPOSE: untrusted(
+    'Have the certificate issued for this purpose; an authority must have it, too, if it names purposes at all.',
+  ),
+  PATH_EXTENSION_UNKNOWN: untrusted(
+    'Use a certificate without this extension; it limits the certificate in a way that is not understood here.',
+  ),
+  PATH_CRITICALITY: untrusted(
+    'Have the certificate issued again with the extension critical, or not, as RFC 5280 says.',
+  ),
+  PATH_KEY_ID_MISSING: untrusted(
+    'Have the certificate issued again with its key ids; without them authorities of one name cannot be told apart.',
+  ),
+  PATH_SUBJECT_EMPTY: untrusted('Use an authority that has a name.'),
+  PATH_NAME_NOT_PERMITTED: untrusted('Use an authority whose name constraints permit this name.'),
+  PATH_NAME_EXCLUDED: untrusted('Use an authority whose name constraints do not exclude this name.'),
+  PATH_NAME_UNREADABLE: untrusted(
+    'Leave the name out, or write it as RFC 5280 says; its kind is constrained, and it cannot be judged as it is.',
+  ),
+  PATH_NAME_MISMATCH: untrusted(
+    'Connect to the workload that is meant, or have the name put into its certificate.',
+  ),
+  PATH_TOO_LONG: untrusted('Use a chain of at most 6 certificates, leaf and root included.'),
+  PATH_BUDGET_EXHAUSTED: untrusted(
+    'Send only the certificates of the chain; these were so many and so alike that the search was given up.',
+  ),
 
   LINT_MALFORMED: lint(lintBug),
   LINT_VERSION: lint(lintBug),

@@ -9,6 +9,7 @@ export type X509Code =
   | ExtensionCode
   | RequestCode
   | CertificateCode
+  | PathCode
   | LintCode
   /** The caller gave an encoder a value that has no encoding: a bug on our side. */
   | 'ENCODING_INVALID';
@@ -108,6 +109,28 @@ type CertificateCode =
   | 'CERTIFICATE_ISSUER_EMPTY'
   | 'CERTIFICATE_VALIDITY_INVALID'
   | 'CERTIFICATE_UNIQUE_ID';
+
+type PathCode =
+  | 'NAME_CONSTRAINTS_INVALID'
+  | 'PATH_ISSUER_UNKNOWN'
+  | 'PATH_SIGNATURE_INVALID'
+  | 'PATH_NOT_YET_VALID'
+  | 'PATH_EXPIRED'
+  | 'PATH_NOT_A_CA'
+  | 'PATH_LEAF_IS_CA'
+  | 'PATH_LENGTH_EXCEEDED'
+  | 'PATH_KEY_USAGE'
+  | 'PATH_PURPOSE'
+  | 'PATH_EXTENSION_UNKNOWN'
+  | 'PATH_CRITICALITY'
+  | 'PATH_KEY_ID_MISSING'
+  | 'PATH_SUBJECT_EMPTY'
+  | 'PATH_NAME_NOT_PERMITTED'
+  | 'PATH_NAME_EXCLUDED'
+  | 'PATH_NAME_UNREADABLE'
+  | 'PATH_NAME_MISMATCH'
+  | 'PATH_TOO_LONG'
+  | 'PATH_BUDGET_EXHAUSTED';
 
 type LintCode =
   | 'LINT_MALFORMED'

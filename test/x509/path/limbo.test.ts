@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { judge, type LimboCase } from './support/limbo.ts';
+
+/** By id of the case: why we decide otherwise. */
+const exceptions = new Map<string, string>(
+  Object.entries(readJson(join(import.meta.dirname, '../../vectors/limbo/exceptions.json'))),
+);
+
+function readJson<T>(path: string): T {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+/** For cases that give no time: any day on which their certificates, which hold for a thousand years, are valid. */
+const now = 1_790_000_000;
+
+test('each exception says why', () => {
+  expect(exceptions.size).toBeGreaterThan(0);
+  for (const [id, why] of exceptions) expect(why.length, id).toBeGreaterThan(40);
+});
+
+const suite = process.env.MANGROVE_LIMBO ?? '';
+
+describe.skipIf(suite === '')('x509-limbo, from the file that MANGROVE_LIMBO names', () => {
+  const { testcases } = suite === '' ? { testcases: [] } : readJson<{ testcases: LimboCase[] }>(suite);
+  const deviates = (testcase: LimboCase): boolean => judge(testcase, now).result !== testcase.expected_result;
+
+  test('every case is decided as expected, or is an exception', () => {
+    expect(testcases.length).toBeGreaterThan(150);
+    const unexplained = testcases.filter((testcase) => deviates(testcase) && !exceptions.has(testcase.id));
+    expect(unexplained.map((testcase) => [testcase.id, judge(testcase, now)])).toEqual([]);
+  });
+
+  test('no exception is stale', () => {
+    const deviating = new Set(testcases.filter(deviates).map(({ id }) => id));
+    expect([...exceptions.keys()].filter((id) => !deviating.has(id))).toEqual([]);
+  });
+
+  test('no case costs more than the budget of signature checks', () => {
+    for (const testcase of testcases)
+      expect(judge(testcase, now).signatureChecks, testcase.id).toBeLessThanOrEqual(32);
+  });
+});
