@@ -129,7 +129,11 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
   const queues = {
     authority: queueOf(base, 'authority'),
     issuing: queueOf(base, 'issuing'),
-    request: queueOf(base, 'signing-request', () => backlog.names()),
+    request: queueOf(base, 'signing-request', {
+      relist: () => backlog.names(),
+      // One that asks in a loop keeps nobody else waiting.
+      laneOf: (name) => backlog.get(name)?.spec.username ?? '',
+    }),
   };
   const frontDoor = metrics.issuance.frontDoor('csr');
   const backlog = createBacklog({

@@ -7,7 +7,7 @@ import { type LeaderElection, startLeaderElection } from '#kube/leader-election.
 import type { AnyObject } from '#kube/object.ts';
 import type { ListOptions } from '#kube/page.ts';
 import type { Resource } from '#kube/resource.ts';
-import { WorkQueue } from '#kube/work-queue.ts';
+import { WorkQueue, type WorkQueueOptions } from '#kube/work-queue.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 import { sqliteLedger } from '#ledger/sqlite-ledger.ts';
 import type { Config } from '#ops/config-schema.ts';
@@ -55,12 +55,15 @@ export function observe<T>(
   return follow<T>({ ...selection, client, resource, transform, log, observer, signal: draining });
 }
 
-/** With `relist`, which gives every key that there is, the queue is bounded. */
-export function queueOf({ metrics, log }: Base, name: string, relist?: () => Iterable<string>): WorkQueue {
+export function queueOf(
+  { metrics, log }: Base,
+  name: string,
+  options: Pick<WorkQueueOptions, 'relist' | 'laneOf'> = {},
+): WorkQueue {
   return new WorkQueue({
+    ...options,
     observer: metrics.controllers.queue(name),
     log: log.child({ controller: name }),
-    ...(relist && { relist }),
   });
 }
 

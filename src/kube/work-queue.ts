@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { type Backoff, backoffDelay, jittered, spread } from '#kube/backoff.ts';
+import { Lanes } from '#kube/lanes.ts';
 import { Overflow } from '#kube/overflow.ts';
 
 export interface Timer {
@@ -26,6 +27,8 @@ export interface WorkQueueOptions<Key extends string = string> {
   readonly relist?: () => Iterable<Key>;
   /** Keys that wait to be handed out, and as many again that wait for their time; default 10,000. */
   readonly limit?: number;
+  /** Whose key it is: these take turns. By default all keys are of one. */
+  readonly laneOf?: (key: Key) => string;
   readonly log?: Logger;
   /** After failures in a row of one key; default 5 ms to 5 min. */
   readonly backoff?: Backoff;
@@ -43,7 +46,7 @@ const systemTimer: Timer = {
 };
 
 /**
- * Keys to be worked on, in order of arrival. A key waits at most once however often it is added, and is never handed out while it
+ * Keys to be worked on, in order of arrival, one of each lane in turn. A key waits at most once however often it is added, and is never handed out while it
  * is being worked on: added meanwhile, it comes again after `done`. So workers may run side by side and no change is lost.
  */
 export class WorkQueue<Key extends string = string> {
@@ -56,8 +59,7 @@ export class WorkQueue<Key extends string = string> {
   readonly #overflow: Overflow<Key> | undefined;
   /** Ends the wait for the pass that brings back what should have come later and did not fit. */
   #cancelPass: (() => void) | undefined;
-  /** In order of insertion. */
-  readonly #ready = new Set<Key>();
+  readonly #ready: Lanes<Key>;
   readonly #running = new Set<Key>();
   /** Added while running. */
   readonly #again = new Set<Key>();
@@ -74,6 +76,7 @@ export class WorkQueue<Key extends string = string> {
     this.#observer = options.observer ?? {};
     this.#log = options.log;
     this.#limit = options.limit ?? 10_000;
+    this.#ready = new Lanes(options.laneOf ?? (() => ''));
     this.#overflow = options.relist === undefined ? undefined : new Overflow(options.relist);
   }
 
@@ -142,9 +145,8 @@ export class WorkQueue<Key extends string = string> {
 
   /** The next key, waiting for one; undefined when the queue was shut down and is empty. Each key must be given back with `done`. */
   get(): Promise<Key | undefined> {
-    const [key] = this.#ready;
+    const key = this.#ready.take();
     if (key !== undefined) {
-      this.#ready.delete(key);
       this.#running.add(key);
       this.#refill();
       this.#observer.depth?.(this.#ready.size);
@@ -187,12 +189,17 @@ export class WorkQueue<Key extends string = string> {
       take(key);
       return;
     }
-    if (this.#overflow !== undefined && this.#ready.size >= this.#limit && !this.#ready.has(key)) {
+    if (this.#overflow !== undefined && this.#ready.size >= this.#limit && !this.#holds(key)) {
       this.#drop(key, this.#overflow);
       return;
     }
     this.#ready.add(key);
     this.#observer.depth?.(this.#ready.size);
+  }
+
+  /** Also when it is full: what waits already, and what somebody else's keys must not keep out. */
+  #holds(key: Key): boolean {
+    return this.#ready.has(key) || this.#ready.hasShare(key, this.#limit);
   }
 
   #drop(key: Key, overflow: Overflow<Key>): void {
