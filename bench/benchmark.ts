@@ -13,6 +13,8 @@ export interface Benchmark {
   readonly quick: boolean;
   /** Runs on one core, as its floor does. */
   readonly pinned: boolean;
+  /** Of work and floor in turns; default 7. */
+  readonly rounds?: number;
   readonly open: () => Promise<OpenBenchmark>;
 }
 

@@ -1,6 +1,6 @@
 import type { Benchmark } from './benchmark.ts';
-import { issuanceWorkload, noLedger } from './issuance-workload.ts';
 import { inFlight } from './in-flight.ts';
+import { issuanceWorkload, noLedger } from './issuance-workload.ts';
 import { cpuSeconds } from './measure.ts';
 import { issuanceFloor } from './openssl.ts';
 

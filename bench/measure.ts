@@ -1,11 +1,12 @@
 import type { Benchmark, Report } from './benchmark.ts';
 
-const rounds = 7;
+const usualRounds = 7;
 const roundMs = 1500;
 const warmUpMs = 2000;
 
 /** Rounds of work and floor take turns: a machine that slows down slows both. */
 export async function measure(benchmark: Benchmark): Promise<Report> {
+  const { rounds = usualRounds } = benchmark;
   const run = await benchmark.open();
   const rates: number[] = [];
   const floors: number[] = [];

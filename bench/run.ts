@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Benchmark, Report } from './benchmark.ts';
+import { drain } from './drain.ts';
 import { issuance } from './issuance.ts';
 import { issuanceLedger } from './issuance-ledger.ts';
 import { ledger } from './ledger.ts';
 import { measure } from './measure.ts';
 import { describeReport } from './table.ts';
 
-const benchmarks: readonly Benchmark[] = [issuance, issuanceLedger, ledger];
+const benchmarks: readonly Benchmark[] = [issuance, issuanceLedger, ledger, drain];
 
 const usage = `usage: npm run bench -- [NAME…] [--json] [--all]
 

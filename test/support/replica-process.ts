@@ -9,6 +9,8 @@ import type { Installation } from './installation.ts';
 export interface ReplicaProcess {
   /** Of its health server; undefined when it died before it was up. */
   readonly port: number | undefined;
+  /** Such as SIGSTOP. */
+  signal(signal: NodeJS.Signals): void;
   /** As a crash does. Resolves when the process is gone. */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Resolves when the process is gone, by itself or not. */
@@ -49,6 +51,7 @@ export async function startReplicaProcess(
   return {
     port,
     gone,
+    signal: (signal) => void started.kill(signal),
     async kill(signal = 'SIGKILL') {
       started.kill(signal);
       await gone;
