@@ -8,10 +8,10 @@ import { createAuthorityReconciler } from '#ca/authority/controller/controller.t
 import { createSecretStore } from '#ca/authority/controller/secret-store.ts';
 import type { CertificateAuthority } from '#ca/authority/resource.ts';
 import { authorityLabel } from '#ca/authority/secret.ts';
+import { canSign } from '#ca/issuance/controller/can-sign.ts';
 import { createFence } from '#ca/issuance/controller/fence.ts';
 import { replicaReport } from '#ca/issuance/controller/replica-report.ts';
-import { createSigners, type Signers } from '#ca/issuance/controller/signers.ts';
-import type { Step } from '#ca/issuance/issue.ts';
+import { createSigners } from '#ca/issuance/controller/signers.ts';
 import { newSerial, pooled, replicaByte } from '#ca/issuance/serial.ts';
 import { webCrypto } from '#ca/keys/web-crypto.ts';
 import { createBacklog } from '#csr/signing-request/controller/backlog.ts';
@@ -32,7 +32,8 @@ import type { Config } from '#ops/config-schema.ts';
 import { type HealthServer, startHealthServer } from '#ops/health.ts';
 import { createMetrics } from '#ops/metrics.ts';
 import { checkReadiness } from '#ops/readiness.ts';
-import { type Base, credentialsOf, elect, observe, openLedger, queueOf, run } from '#parts.ts';
+import { type Base, credentialsOf, elect, observe, openLedger, queueOf, recover, run } from '#parts.ts';
+import type { Step } from '#step.ts';
 
 /** The running product. */
 export interface Mangrove {
@@ -145,7 +146,11 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     signal: draining.signal,
   });
   // A conflict can be seen only with every CertificateAuthority at hand.
-  const listed = Promise.all([authorities.reflector.synced, authoritySecrets.reflector.synced]);
+  const listed = Promise.all([
+    recover(base, clock, step),
+    authorities.reflector.synced,
+    authoritySecrets.reflector.synced,
+  ]);
   const signers = createSigners({
     ...common,
     replica: config.replica,
@@ -192,6 +197,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     queueObserver: metrics.controllers.queue('bundles'),
     reflectorObserver: (plural) => metrics.kube.reflector(plural),
     signal: draining.signal,
+    ...(step === undefined ? {} : { step }),
   });
 
   function handled(): CertificateAuthority[] {
@@ -251,11 +257,16 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     observer: frontDoor,
   });
   const controllers = listed.then(
-    () => [
-      run(base, 'authority', queues.authority, 2, advance),
-      run(base, 'issuing', queues.issuing, 2, (name) => signers.reconcile(name)),
-      run(base, 'signing-request', queues.request, requestConcurrency, answer),
-    ],
+    async () => {
+      await step?.('start/control');
+      const advancing = run(base, 'authority', queues.authority, 2, advance);
+      await step?.('start/sign');
+      return [
+        advancing,
+        run(base, 'issuing', queues.issuing, 2, (name) => signers.reconcile(name)),
+        run(base, 'signing-request', queues.request, requestConcurrency, answer),
+      ];
+    },
     // Told to stop before the first list was complete: there is nothing to drain.
     () => [],
   );
@@ -294,17 +305,6 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
   }
   let stopped: Promise<void> | undefined;
   return { health, stop: () => (stopped ??= stop()) };
-}
-
-/**
- * One CertificateAuthority that cannot sign anywhere must not take the others out of service: a replica is unready only
- * for one that is Ready and that it cannot sign for itself.
- */
-function canSign({ status }: CertificateAuthority, signers: Signers): string {
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-  if (ready?.status !== 'True') return `not in service: ${ready?.reason ?? 'new'}`;
-  for (const signerName of status?.publishedSignerNames ?? []) signers.find(signerName);
-  return 'it can sign';
 }
 
 function sameSpec(previous: AnyObject, current: AnyObject): boolean {

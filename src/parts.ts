@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { KubeClient } from '#kube/client.ts';
+import type { Clock } from '#kube/clock.ts';
 import { type Reconcile, startController } from '#kube/controller.ts';
 import { type CredentialOptions, loadCredentials } from '#kube/credentials.ts';
 import { type Followed, follow } from '#kube/follow.ts';
@@ -10,8 +11,10 @@ import type { Resource } from '#kube/resource.ts';
 import { WorkQueue, type WorkQueueOptions } from '#kube/work-queue.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 import { sqliteLedger } from '#ledger/sqlite-ledger.ts';
+import { reportUnresolved } from '#ledger/unresolved.ts';
 import type { Config } from '#ops/config-schema.ts';
 import type { Metrics } from '#ops/metrics.ts';
+import type { Step } from '#step.ts';
 
 /** What every part is made with. */
 export interface Base {
@@ -42,6 +45,22 @@ export function openLedger(config: Config, log: Logger, metrics: Metrics): Ledge
     path: config.ledger.path,
     log,
     observer: metrics.ledger,
+  });
+}
+
+/** Opens the ledger and tells what an earlier process may have signed, before this one signs anything. Never rejects. */
+export async function recover(
+  { ledger, log, metrics, draining }: Base,
+  clock: Clock,
+  step: Step | undefined,
+): Promise<void> {
+  await step?.('start/recover');
+  await reportUnresolved({
+    ledger,
+    log,
+    onUnresolved: (intents) => metrics.ledger.unresolved(intents),
+    now: () => clock.wall(),
+    signal: draining,
   });
 }
 

@@ -18,6 +18,7 @@ import type { EventRecorder } from '#kube/event.ts';
 import { type ReflectorObserver, startReflector } from '#kube/reflector.ts';
 import { clusterTrustBundles, trustBundles } from '#kube/resource.ts';
 import { type QueueObserver, WorkQueue } from '#kube/work-queue.ts';
+import type { Step } from '#step.ts';
 
 export type { PublishedEvidence, TargetEvidence } from '#bundles/controller/verify.ts';
 
@@ -44,6 +45,7 @@ export interface BundleControllerOptions {
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly timing?: Partial<BundleControllerTiming>;
+  readonly step?: Step;
 }
 
 /** Milliseconds. */
@@ -100,7 +102,14 @@ export function startBundleController(options: BundleControllerOptions): BundleC
   });
   const reconciler = createReconciler({
     bundles,
-    tools: { client, api, clock, random: options.random ?? Math.random, staleMs: timing.staleMs },
+    tools: {
+      client,
+      api,
+      clock,
+      random: options.random ?? Math.random,
+      staleMs: timing.staleMs,
+      step: options.step,
+    },
     authorityAnchors: options.authorityAnchors,
     announcer,
     verifyMs: timing.verifyMs,

@@ -88,12 +88,7 @@ test('two replicas that start in the same moment make one root, and both sign un
 test('a start-up that dies at any step is finished by the next one, with the same root', async () => {
   const on = await installed();
   await on.createAuthority();
-  for (const fatal of [
-    'authority/create',
-    'authority/bundle',
-    'authority/publishedAt',
-    'authority/activatedAt',
-  ]) {
+  for (const fatal of ['authority/create', 'authority/bundle', 'authority/prepare', 'authority/activate']) {
     let died = false;
     const mangrove = await on.start(0, {
       step: (name) => {

@@ -11,6 +11,7 @@ import type { KubeClient } from '#kube/client.ts';
 import { isNotFound } from '#kube/error.ts';
 import type { ClusterTrustBundle } from '#kube/object.ts';
 import { apiVersion, type Resource } from '#kube/resource.ts';
+import type { Step } from '#step.ts';
 
 export interface Publication {
   readonly client: KubeClient;
@@ -21,6 +22,7 @@ export interface Publication {
   /** True while a source is unread: then nothing may leave a target. */
   readonly growOnly: boolean;
   readonly signal?: AbortSignal | undefined;
+  readonly step?: Step | undefined;
 }
 
 export interface Published {
@@ -102,7 +104,11 @@ function requireGrowth(current: ClusterTrustBundle, { name, bundle }: DesiredClu
 }
 
 /** False when the object changed or vanished in between. */
-async function replace(current: ClusterTrustBundle, { client, resource, desired, signal }: Publication) {
+async function replace(
+  current: ClusterTrustBundle,
+  { client, resource, desired, signal, step }: Publication,
+): Promise<boolean> {
+  await step?.('publish/write');
   try {
     await client.update(resource, corrected(current, desired), { signal });
     return true;
@@ -113,7 +119,7 @@ async function replace(current: ClusterTrustBundle, { client, resource, desired,
 }
 
 /** False when somebody was faster. */
-async function create({ client, resource, desired, signal }: Publication): Promise<boolean> {
+async function create({ client, resource, desired, signal, step }: Publication): Promise<boolean> {
   const { name, labels, annotations, signerName, bundle } = desired;
   const object: ClusterTrustBundle = {
     apiVersion: apiVersion(resource),
@@ -122,6 +128,7 @@ async function create({ client, resource, desired, signal }: Publication): Promi
     spec: { ...(signerName !== undefined && { signerName }), trustBundle: bundle.pem },
   };
   await requireUnpooled({ client, resource, desired, signal });
+  await step?.('publish/write');
   try {
     await client.create(resource, object, { signal });
     return true;
@@ -160,6 +167,7 @@ async function requireUnpooled({
 
 /** What counts is what a reader gets, not what the answer to the write said. */
 async function readBack(publication: Publication): Promise<ClusterTrustBundle> {
+  await publication.step?.('publish/read-back');
   const object = await read(publication);
   const { name } = publication.desired;
   const differing = object === undefined ? ['object'] : differences(object, publication.desired);

@@ -54,7 +54,7 @@ const MIN_REQUEUE_MS = 50;
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { bundles, tools, authorityAnchors, announcer, verifyMs } = options;
-  const { client, clock, api } = tools;
+  const { client, clock, api, step } = tools;
   const memories = new Map<string, Memory>();
 
   function memoryOf(entry: TrustBundleEntry, trustDomain: string): Memory {
@@ -111,6 +111,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const { generation } = object.metadata;
     const status = trustBundleStatus(findings, { before: object.status, generation, now: clock.wall() });
     if (!needsWrite(object.status, status, verifyMs)) return;
+    await step?.('publish/status');
     try {
       await client.updateStatus(trustBundles, { ...object, status }, { signal });
     } catch (error) {

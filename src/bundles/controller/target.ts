@@ -15,6 +15,7 @@ import { backoffDelay } from '#kube/backoff.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
 import type { ClusterTrustBundle } from '#kube/object.ts';
+import type { Step } from '#step.ts';
 
 /** Everything that one attempt at one target needs to know. */
 export interface TargetTask {
@@ -74,6 +75,7 @@ export interface TargetTools {
   readonly random: () => number;
   /** The watch may be silent for this long and its cache still counts as what is. */
   readonly staleMs: number;
+  readonly step?: Step | undefined;
 }
 
 /** A failure is tried again after this, doubled each time: permissions that come back are noticed within the maximum. */
@@ -156,9 +158,9 @@ async function attempt(
   const foreign = memory.hash === bundle.sha256 && wished;
   memory.wish = wish;
   const claimant = { name: owner, trustDomain: task.trustDomain, knownUid: memory.knownUid };
-  const { client } = tools;
+  const { client, step } = tools;
   const { growOnly, signal } = task;
-  const published = await publish({ client, resource, desired, claimant, growOnly, signal });
+  const published = await publish({ client, resource, desired, claimant, growOnly, signal, step });
   memory.knownUid = published.object.metadata.uid;
   noteVerified(bundle.sha256, memory, tools);
   if (published.outcome === 'unchanged') return undefined;

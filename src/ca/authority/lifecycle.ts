@@ -4,8 +4,8 @@ import { checkRemembered, type RememberedGeneration } from '#ca/authority/rememb
 import type { AuthoritySpec } from '#ca/authority/resource.ts';
 import { createRoot } from '#ca/authority/root.ts';
 import type { AuthorityOwner, AuthorityStore } from '#ca/authority/store.ts';
-import type { Step } from '#ca/issuance/issue.ts';
 import { MangroveError } from '#errors/error.ts';
+import type { Step } from '#step.ts';
 
 /** What was seen when every required target was read: passed in by main, from bundles. */
 export interface Publication {
@@ -112,7 +112,7 @@ async function activate(
     if (next === undefined) break;
     const publication = await checkPublished(next.authority.certificate.sha256);
     if (!publication.published) return { authorities, waitingFor: publication.message };
-    await step?.(`authority/${next.kind}`);
+    await step?.(next.step);
     authorities = await transition(owner, spec, next, store);
   }
   const active = activeAuthority(authorities);
@@ -146,6 +146,7 @@ interface Transition {
   readonly authority: Authority;
   readonly kind: 'publishedAt' | 'activatedAt';
   readonly to: Phase;
+  readonly step: 'authority/prepare' | 'authority/activate';
 }
 
 /**
@@ -157,8 +158,12 @@ function nextTransition(authorities: readonly Authority[]): Transition | undefin
   const neverActive = authorities.every(({ timestamps }) => timestamps.activatedAt === undefined);
   for (const authority of authorities) {
     const phase = phaseById.get(authority.id);
-    if (phase === 'Created') return { authority, kind: 'publishedAt', to: 'Prepared' };
-    if (phase === 'Prepared' && neverActive) return { authority, kind: 'activatedAt', to: 'Active' };
+    if (phase === 'Created') {
+      return { authority, kind: 'publishedAt', to: 'Prepared', step: 'authority/prepare' };
+    }
+    if (phase === 'Prepared' && neverActive) {
+      return { authority, kind: 'activatedAt', to: 'Active', step: 'authority/activate' };
+    }
   }
   return undefined;
 }

@@ -2,12 +2,10 @@ import { hash } from 'node:crypto';
 import type { IssuingKey } from '#ca/issuance/issuing-certificate.ts';
 import type { PreparedLeaf } from '#ca/issuance/prepare.ts';
 import type { Ledger } from '#ledger/ledger.ts';
+import type { Step } from '#step.ts';
 import { encodePem } from '#x509/pem.ts';
 import { sign } from '#x509/signature-algorithm.ts';
 import { encodeCertificate } from '#x509/tbs-certificate.ts';
-
-/** Called before each step of a flow, so that a test can kill the process at any arrow. The product passes nothing. */
-export type Step = (name: string) => void | Promise<void>;
 
 export interface IssuedLeaf {
   readonly der: Buffer;

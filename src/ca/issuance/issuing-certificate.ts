@@ -3,6 +3,7 @@ import { type CaKeyAlgorithm, caKeyAlgorithm } from '#ca/keys/algorithm.ts';
 import { checkCaCertificate, makeCaCertificate } from '#ca/keys/ca-certificate.ts';
 import { asSigningKey, caAlgorithmOf } from '#ca/keys/private-key.ts';
 import type { Ledger } from '#ledger/ledger.ts';
+import type { Step } from '#step.ts';
 import type { Certificate } from '#x509/certificate.ts';
 import { encodePem } from '#x509/pem.ts';
 import type { SignatureAlgorithm } from '#x509/signature-algorithm.ts';
@@ -43,6 +44,7 @@ export interface MintContext {
   readonly ledger: Ledger;
   /** @throws MangroveError CA_NOT_CONFIRMED and others, unless this replica may sign under the root now. */
   readonly requireFence: () => void;
+  readonly step?: Step | undefined;
 }
 
 /**
@@ -54,7 +56,7 @@ export interface MintContext {
 export async function mintIssuingKey(
   request: IssuingRequest,
   root: Root,
-  { crypto, ledger, requireFence }: MintContext,
+  { crypto, ledger, requireFence, step }: MintContext,
 ): Promise<IssuingKey> {
   const { publicKey, privateKey } = generateKeyPair(request.algorithm);
   const spki = publicKey.export({ type: 'spki', format: 'der' });
@@ -66,6 +68,7 @@ export async function mintIssuingKey(
   const rootAlgorithm = caAlgorithmOf(root.certificate);
   const spkiSha256 = hash('sha256', spki);
   const recordedSerial = serial.toString('hex');
+  await step?.('mint/intent');
   await ledger.recordIntent({
     serial: recordedSerial,
     kind: 'issuing',
@@ -81,6 +84,7 @@ export async function mintIssuingKey(
     notAfter,
     recordedAt: now,
   });
+  await step?.('mint/sign');
   const signingKey = await asSigningKey(await root.key(), rootAlgorithm, crypto);
   requireFence();
   const certificate = await makeCaCertificate(
@@ -97,12 +101,14 @@ export async function mintIssuingKey(
     },
     crypto,
   );
+  await step?.('mint/result');
   await ledger.recordResult({
     serial: recordedSerial,
     outcome: 'issued',
     certificateSha256: certificate.sha256,
     recordedAt: now,
   });
+  await step?.('mint/use');
   requireFence();
   return {
     authority,

@@ -5,6 +5,8 @@ export interface LedgerMetrics {
   committed(records: number, seconds: number, waiting: number): void;
   /** Records could not be stored, or the upkeep between them failed; `code` is an error code. */
   failed(code: string): void;
+  /** Intents of earlier processes that have no result. */
+  unresolved(intents: number): void;
 }
 
 export function ledgerMetrics(instruments: Instruments): LedgerMetrics {
@@ -22,6 +24,10 @@ export function ledgerMetrics(instruments: Instruments): LedgerMetrics {
     'Failures of the ledger by error code. Nothing is issued without its record.',
     ['code'],
   );
+  const unresolved = instruments.gauge(
+    'ledger_unresolved_intents',
+    'Certificates that earlier processes of this replica were about to sign when they ended: each may exist, unrecorded.',
+  );
   return {
     committed(count, duration, waiting) {
       queue.set(waiting);
@@ -29,5 +35,6 @@ export function ledgerMetrics(instruments: Instruments): LedgerMetrics {
       seconds.observe(duration);
     },
     failed: (code) => errors.inc({ code }),
+    unresolved: (intents) => unresolved.set(intents),
   };
 }

@@ -10,13 +10,13 @@ import type {
 import { formatTimestamp } from '#ca/authority/secret.ts';
 import { describeAuthorities } from '#ca/authority/status.ts';
 import type { AuthorityStore } from '#ca/authority/store.ts';
-import type { Step } from '#ca/issuance/issue.ts';
 import { errorCode, errorMessage, errorRow, MangroveError } from '#errors/error.ts';
 import type { Cache } from '#kube/cache.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { setCondition } from '#kube/condition.ts';
 import type { EventRecorder } from '#kube/event.ts';
 import { certificateAuthorities } from '#kube/resource.ts';
+import type { Step } from '#step.ts';
 
 /** What main passes in from bundles: neither room knows the other. */
 export interface Publisher {
@@ -169,6 +169,7 @@ export function createAuthorityReconciler(
   async function report(raw: CertificateAuthority, status: CertificateAuthorityStatus): Promise<void> {
     // As JSON, in which an absent value and an undefined one are the same.
     if (isDeepStrictEqual(JSON.parse(JSON.stringify(status)), raw.status)) return;
+    await options.step?.('authority/status');
     await client.updateStatus(certificateAuthorities, { ...raw, status });
     log.info(
       { certificateAuthority: raw.metadata.name, active: status.activeAuthority },

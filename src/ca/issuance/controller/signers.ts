@@ -14,6 +14,7 @@ import type { FindSigner, Signer } from '#ca/issuance/signer.ts';
 import { errorCode, MangroveError } from '#errors/error.ts';
 import type { Cache } from '#kube/cache.ts';
 import type { Ledger } from '#ledger/ledger.ts';
+import type { Step } from '#step.ts';
 
 export interface SignersOptions {
   readonly store: AuthorityStore;
@@ -30,6 +31,7 @@ export interface SignersOptions {
   readonly now: () => number;
   readonly fence: Fence;
   readonly observer: SignersObserver;
+  readonly step?: Step;
 }
 
 /** Told what this replica holds, for metrics. */
@@ -150,7 +152,8 @@ export function createSigners(options: SignersOptions): Signers {
         replica: options.replica,
       };
       const root = { certificate: active.certificate, key: () => store.rootKey(active) };
-      const minted = await mintIssuingKey(request, root, { crypto: options.crypto, ledger, requireFence });
+      const { crypto, step } = options;
+      const minted = await mintIssuingKey(request, root, { crypto, ledger, requireFence, step });
       const serial = request.serial.toString('hex');
       log.info(
         { certificateAuthority: name, authority: active.id, serial, notAfter: validity.notAfter },
