@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { type ErrorCode, MangroveError } from '#errors/error.ts';
-import { type BatchBuilder, createBatch } from '#ledger/batch.ts';
+import { type BatchBuilder, createBatch, type Write } from '#ledger/batch.ts';
 import type { LedgerObserver } from '#ledger/ledger.ts';
 import { errorOf, type Read, type ReadValue, type StoreReply } from '#ledger/message.ts';
 import type { StoreThread } from '#ledger/store-thread.ts';
@@ -15,7 +15,7 @@ export interface CommitQueueOptions {
 
 /** Group commit: whatever arrives while a commit is under way shares the next one, and its one fsync. */
 export interface CommitQueue {
-  readonly write: (add: (batch: BatchBuilder) => void) => Promise<void>;
+  readonly write: (write: Write) => Promise<void>;
   readonly read: (read: Read) => Promise<ReadValue>;
   /** Refuses new requests, waits for those that it has, stops the thread. */
   readonly close: () => Promise<void>;
@@ -126,10 +126,10 @@ export function createCommitQueue(options: CommitQueueOptions): CommitQueue {
   }
 
   return {
-    write(add) {
+    write(write) {
       const refused = refusal();
       if (refused !== undefined) return Promise.reject(refused);
-      add(waiting.batch);
+      waiting.batch.add(write);
       const writer = Promise.withResolvers<void>();
       waiting.writers.push(writer);
       schedule();

@@ -58,11 +58,11 @@ export function sqliteLedger(options: SqliteLedgerOptions): Ledger {
   return {
     async recordIntent(intent) {
       assertIntent(intent);
-      await queue.write((batch) => batch.addIntent(intent));
+      await queue.write(intent);
     },
     async recordResult(result) {
       assertResult(result);
-      await queue.write((batch) => batch.addResult(result));
+      await queue.write(result);
     },
     async findBySerial(serial) {
       assertSerial(serial);
@@ -81,7 +81,7 @@ export function sqliteLedger(options: SqliteLedgerOptions): Ledger {
     async unresolvedIntents(limit = defaultLimit) {
       return [...((await queue.read({ op: 'unresolvedIntents', limit })).intents ?? [])];
     },
-    check: () => queue.write((batch) => batch.addCheck()),
+    check: () => queue.write('check'),
     close: queue.close,
   };
 }

@@ -1,6 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MangroveError } from '#errors/error.ts';
-import { unpackBatch } from '#ledger/batch.ts';
 import {
   type Answer,
   type Fault,
@@ -43,7 +42,7 @@ function answer({ batch, reads }: StoreRequest): StoreReply {
   let fault: Fault | undefined;
   let refusals: readonly Refusal[] = [];
   if (batch !== undefined) {
-    const outcome = attempt(() => keeper.use((store) => store.commit(unpackBatch(batch))));
+    const outcome = attempt(() => keeper.use((store) => store.commit(batch)));
     if ('fault' in outcome) fault = outcome.fault;
     else refusals = outcome.value;
   }
@@ -55,7 +54,7 @@ function answer({ batch, reads }: StoreRequest): StoreReply {
 function readFrom(store: Store, read: Read): ReadValue {
   switch (read.op) {
     case 'findBySerial':
-      return { entries: store.findBySerial(read.serial) };
+      return { entries: [store.findBySerial(read.serial)].filter((entry) => entry !== undefined) };
     case 'findByPublicKey':
       return { entries: store.findByPublicKey(read.spkiSha256, read.limit) };
     case 'findByIdentity':

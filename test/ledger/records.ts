@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
+import { createBatch, type PackedBatch, type Write } from '#ledger/batch.ts';
 import type { Intent, Result } from '#ledger/record.ts';
 
 export const authority = 'a1'.repeat(20);
@@ -39,4 +40,11 @@ export async function codeOf(promise: Promise<unknown>): Promise<string | undefi
   } catch (error) {
     return error instanceof Error && 'code' in error ? String(error.code) : String(error);
   }
+}
+
+/** The writes of one commit, as they reach the store. */
+export function packed(...writes: readonly Write[]): PackedBatch {
+  const batch = createBatch();
+  for (const write of writes) batch.add(write);
+  return batch.pack();
 }

@@ -1,26 +1,9 @@
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { ErrorCode } from '#errors/error.ts';
-import type { Write } from '#ledger/batch.ts';
-import {
-  type Intent,
-  type LedgerEntry,
-  outcome,
-  type RecordKind,
-  type Result,
-  recordKind,
-} from '#ledger/record.ts';
+import { isResult, type LedgerRecord, type PackedBatch, unpackRow, type Write } from '#ledger/batch.ts';
+import type { Intent, LedgerEntry, RecordKind } from '#ledger/record.ts';
 import type { OpenDatabase } from '#ledger/sqlite/database.ts';
-import {
-  blobOf,
-  hexOf,
-  identityKey,
-  intentsByKey,
-  type LookupSize,
-  lookupSize,
-  openLookup,
-  publicKeyKey,
-  serialKey,
-} from '#ledger/sqlite/lookup.ts';
+import { type LookupSize, lookupSize, serialKey } from '#ledger/sqlite/lookup.ts';
+import { openRecords } from '#ledger/sqlite/records.ts';
 
 /** One write of a commit that was not made, while its neighbours were. */
 export interface Refusal {
@@ -37,12 +20,14 @@ const refusalReasons = {
 
 type RefusalCode = keyof typeof refusalReasons;
 
+/** What becomes of a write. */
+type Verdict = RefusalCode | 'new' | 'held';
+
 /** The ledger as one thread sees it. Whatever it throws, the database must be closed and opened again. */
 export interface Store {
   /** All writes in one transaction, on the disk when this returns; but for those that are refused. */
-  readonly commit: (writes: readonly Write[]) => Refusal[];
-  /** One entry or none. */
-  readonly findBySerial: (serial: string) => LedgerEntry[];
+  readonly commit: (rows: PackedBatch) => Refusal[];
+  readonly findBySerial: (serial: string) => LedgerEntry | undefined;
   readonly findByPublicKey: (spkiSha256: string, limit: number) => LedgerEntry[];
   readonly findByIdentity: (uri: string, limit: number) => LedgerEntry[];
   readonly newestNotAfter: (authority: string, kind: RecordKind) => number | undefined;
@@ -55,103 +40,67 @@ export interface Store {
 /** Pages in the log that make it worth copying them into the file (SQLite's own default). */
 const checkpointPages = 1000;
 
-const entryColumns = `SELECT i.*, r.outcome, r.certificate_sha256, r.recorded_at AS result_at
-  FROM intent i LEFT JOIN result r ON r.intent = i.id`;
-
 export function openStore({ db, assertInPlace }: OpenDatabase, size: LookupSize = lookupSize): Store {
-  const lookup = openLookup(db, size);
-  const newest = openNewest(db);
+  const records = openRecords(db, size);
+  const { lookup, standing } = records;
   const begin = db.prepare('BEGIN IMMEDIATE');
   const end = db.prepare('COMMIT');
-  const idOfSerial = db.prepare(`SELECT id FROM intent WHERE id IN (${intentsByKey}) AND serial = ?2`);
-  const insertIntent = db.prepare('INSERT INTO intent VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
-  const insertUnresolved = db.prepare('INSERT INTO unresolved VALUES (?)');
-  const insertResult = db.prepare('INSERT OR IGNORE INTO result VALUES (?, ?, ?, ?)');
-  const sameResult = db.prepare(
-    'SELECT 1 FROM result WHERE intent = ? AND outcome = ? AND certificate_sha256 IS ?',
-  );
-  const deleteUnresolved = db.prepare('DELETE FROM unresolved WHERE intent = ?');
   const proveWritable = db.prepare('UPDATE state SET checks = checks + 1');
-  const bySerial = db.prepare(`${entryColumns} WHERE i.id IN (${intentsByKey}) AND i.serial = ?2`);
-  const byPublicKey = db.prepare(
-    `${entryColumns} WHERE i.id IN (${intentsByKey}) AND i.spki_sha256 = ?2 ORDER BY i.id DESC LIMIT ?3`,
-  );
-  const byIdentity = db.prepare(
-    `${entryColumns} WHERE i.id IN (${intentsByKey}) AND i.identity = ?2 ORDER BY i.id DESC LIMIT ?3`,
-  );
-  const unresolved = db.prepare(
-    'SELECT i.* FROM unresolved u JOIN intent i ON i.id = u.intent ORDER BY u.intent LIMIT ?',
-  );
   const logSize = db.prepare('PRAGMA wal_checkpoint(NOOP)');
   const checkpoint = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
 
-  function idOf(serial: string): number | undefined {
-    const id = idOfSerial.get(serialKey(serial), blobOf(serial))?.['id'];
-    return id === undefined ? undefined : Number(id);
-  }
-
-  function appendIntent(intent: Intent): RefusalCode | undefined {
-    if (idOf(intent.serial) !== undefined) return 'LEDGER_SERIAL_EXISTS';
-    const { lastInsertRowid } = insertIntent.run(
-      blobOf(intent.serial),
-      intent.kind,
-      intent.authority,
-      intent.issuer,
-      intent.frontDoor,
-      intent.requestUid,
-      intent.identity,
-      blobOf(intent.spkiSha256),
-      blobOf(intent.tbsSha256),
-      intent.notBefore,
-      intent.notAfter,
-      intent.recordedAt,
-    );
-    const id = Number(lastInsertRowid);
-    insertUnresolved.run(id);
-    lookup.add(id, serialKey(intent.serial), publicKeyKey(intent.spkiSha256), identityKey(intent.identity));
-    newest.raise(intent.authority, intent.kind, intent.notAfter);
-    return undefined;
-  }
-
-  function appendResult(result: Result): RefusalCode | undefined {
-    const id = idOf(result.serial);
-    if (id === undefined) return 'LEDGER_INTENT_MISSING';
-    const digest = result.certificateSha256 === undefined ? null : blobOf(result.certificateSha256);
-    if (insertResult.run(id, result.outcome, digest, result.recordedAt).changes === 0) {
-      return sameResult.get(id, result.outcome, digest) === undefined ? 'LEDGER_RESULT_EXISTS' : undefined;
+  function judge(record: LedgerRecord, inFile: ReadonlySet<number>): Verdict {
+    const { serial } = record;
+    if (!isResult(record)) {
+      const key = serialKey(serial);
+      if (!lookup.isRecent(key) && !inFile.has(key)) return 'new';
+      return records.find(serial) === undefined ? 'new' : 'LEDGER_SERIAL_EXISTS';
     }
-    deleteUnresolved.run(id);
-    return undefined;
+    if (standing.isUnresolved(serial)) return 'new';
+    const entry = records.find(serial);
+    if (entry === undefined) return 'LEDGER_INTENT_MISSING';
+    const { outcome, certificateSha256 } = record;
+    const isSame = entry.result?.outcome === outcome && entry.result.certificateSha256 === certificateSha256;
+    return isSame ? 'held' : 'LEDGER_RESULT_EXISTS';
   }
 
-  function apply(write: Write, index: number): Refusal | undefined {
-    if (write.op === 'check') {
-      proveWritable.run();
-      return undefined;
+  /** Writes one row and returns the number of its writes; what is refused is told. */
+  function writeRow(row: string, refuse: (at: number, code: RefusalCode, serial: string) => void): number {
+    const writes = unpackRow(row);
+    const inFile = lookup.inFile(serialKeys(writes));
+    let isWhole = true;
+    for (const [at, write] of writes.entries()) {
+      const verdict = write === 'check' ? 'held' : judge(write, inFile);
+      if (write === 'check') proveWritable.run();
+      else if (verdict === 'new') records.add(write);
+      else if (verdict !== 'held') refuse(at, verdict, write.serial);
+      isWhole &&= verdict === 'new';
     }
-    const code = write.op === 'intent' ? appendIntent(write.intent) : appendResult(write.result);
-    const { serial } = write.op === 'intent' ? write.intent : write.result;
-    return code === undefined ? undefined : refusal(index, code, serial);
+    records.writeRow(isWhole ? row : undefined);
+    return writes.length;
   }
 
   return {
-    commit(writes) {
+    commit(rows) {
       const refusals: Refusal[] = [];
+      let before = 0;
       begin.run();
-      for (const [index, write] of writes.entries()) {
-        const refused = apply(write, index);
-        if (refused !== undefined) refusals.push(refused);
+      for (const row of rows) {
+        before += writeRow(row, (at, code, serial) => {
+          const message = `serial ${serial} ${refusalReasons[code]}`;
+          refusals.push({ index: before + at, code, message });
+        });
       }
       end.run();
       // Only now: before the commit the answer could be out of date when it matters.
       assertInPlace();
       return refusals;
     },
-    findBySerial: (serial) => bySerial.all(serialKey(serial), blobOf(serial)).map(entryOf),
-    findByPublicKey: (spki, limit) => byPublicKey.all(publicKeyKey(spki), blobOf(spki), limit).map(entryOf),
-    findByIdentity: (uri, limit) => byIdentity.all(identityKey(uri), uri, limit).map(entryOf),
-    newestNotAfter: newest.get,
-    unresolvedIntents: (limit) => unresolved.all(limit).map(intentOf),
+    findBySerial: records.find,
+    findByPublicKey: records.findByPublicKey,
+    findByIdentity: records.findByIdentity,
+    newestNotAfter: standing.newestNotAfter,
+    unresolvedIntents: records.unresolvedIntents,
     tidy() {
       const more = lookup.fold();
       const { log, checkpointed } = logSize.get() ?? {};
@@ -162,58 +111,10 @@ export function openStore({ db, assertInPlace }: OpenDatabase, size: LookupSize 
   };
 }
 
-/** Newest notAfter per authority and kind, changed in the transaction of the intent that moves it. */
-function openNewest(db: DatabaseSync) {
-  const select = db.prepare('SELECT not_after FROM newest WHERE authority = ? AND kind = ?');
-  const upsert = db.prepare(`INSERT INTO newest VALUES (?, ?, ?)
-    ON CONFLICT DO UPDATE SET not_after = max(not_after, excluded.not_after)`);
-  let known = { authority: '', kind: '', notAfter: 0 };
-
-  function get(authority: string, kind: RecordKind): number | undefined {
-    const value = select.get(authority, kind)?.['not_after'];
-    return value === undefined ? undefined : Number(value);
+function serialKeys(writes: readonly Write[]): number[] {
+  const keys: number[] = [];
+  for (const write of writes) {
+    if (write !== 'check' && !isResult(write)) keys.push(serialKey(write.serial));
   }
-  function raise(authority: string, kind: RecordKind, notAfter: number): void {
-    // Certificates of one second share their notAfter: most records change nothing.
-    if (known.authority === authority && known.kind === kind && known.notAfter >= notAfter) return;
-    upsert.run(authority, kind, notAfter);
-    known = { authority, kind, notAfter };
-  }
-  return { get, raise };
-}
-
-type Row = Record<string, SQLOutputValue>;
-
-function intentOf(row: Row): Intent {
-  return {
-    serial: hexOf(row['serial']),
-    kind: recordKind(String(row['kind'])),
-    authority: String(row['authority']),
-    issuer: String(row['issuer']),
-    frontDoor: String(row['front_door']),
-    requestUid: String(row['request_uid']),
-    identity: String(row['identity']),
-    spkiSha256: hexOf(row['spki_sha256']),
-    tbsSha256: hexOf(row['tbs_sha256']),
-    notBefore: Number(row['not_before']),
-    notAfter: Number(row['not_after']),
-    recordedAt: Number(row['recorded_at']),
-  };
-}
-
-function entryOf(row: Row): LedgerEntry {
-  const intent = intentOf(row);
-  if (row['outcome'] === null) return { intent, result: undefined };
-  const digest = row['certificate_sha256'];
-  const result: Result = {
-    serial: intent.serial,
-    outcome: outcome(String(row['outcome'])),
-    certificateSha256: digest === null ? undefined : hexOf(digest),
-    recordedAt: Number(row['result_at']),
-  };
-  return { intent, result };
-}
-
-function refusal(index: number, code: RefusalCode, serial: string): Refusal {
-  return { index, code, message: `serial ${serial} ${refusalReasons[code]}` };
+  return keys;
 }

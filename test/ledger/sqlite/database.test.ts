@@ -5,7 +5,7 @@ import { type DatabaseOptions, openDatabase } from '#ledger/sqlite/database.ts';
 import { migrations } from '#ledger/sqlite/schema.ts';
 import { openStore } from '#ledger/sqlite/store.ts';
 import { temporaryPlace } from '../place.ts';
-import { newIntent } from '../records.ts';
+import { newIntent, packed } from '../records.ts';
 
 const place = temporaryPlace();
 
@@ -25,7 +25,7 @@ function refusal(path: string, steps?: readonly string[]): unknown {
 async function ledgerWith(count: number): Promise<string> {
   const path = await place.path();
   const store = openStore(openDatabase(options(path)));
-  store.commit(Array.from({ length: count }, () => ({ op: 'intent', intent: newIntent() })));
+  store.commit(packed(...Array.from({ length: count }, () => newIntent())));
   store.close();
   return path;
 }
@@ -77,7 +77,7 @@ it('does not begin a ledger where there should be one', async () => {
 });
 
 describe('versions', () => {
-  const next = [...migrations, 'ALTER TABLE intent ADD COLUMN note TEXT'];
+  const next = [...migrations, 'ALTER TABLE batch ADD COLUMN note TEXT'];
 
   it('refuses a ledger that a newer program wrote, and leaves it to that one', async () => {
     const path = await place.path();
@@ -91,7 +91,7 @@ describe('versions', () => {
   it('brings an older ledger up to date with everything in it', async () => {
     const path = await ledgerWith(3);
     const { db } = openDatabase(options(path), next);
-    expect(db.prepare('SELECT count(*) AS n FROM intent WHERE note IS NULL').get()).toEqual({ n: 3 });
+    expect(db.prepare('SELECT count(*) AS n FROM batch WHERE note IS NULL').get()).toEqual({ n: 1 });
     expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: migrations.length + 1 });
     db.close();
   });
@@ -100,8 +100,8 @@ describe('versions', () => {
     const path = await ledgerWith(3);
     expect(refusal(path, [...next, 'CREATE TABLE half (a); SELECT broken'])).toBe('LEDGER_IO');
     const { db } = openDatabase(options(path));
-    expect(db.prepare('SELECT count(*) AS n FROM intent').get()).toEqual({ n: 3 });
-    expect(() => db.prepare('SELECT note FROM intent')).toThrow('no such column');
+    expect(db.prepare('SELECT count(*) AS n FROM batch').get()).toEqual({ n: 1 });
+    expect(() => db.prepare('SELECT note FROM batch')).toThrow('no such column');
     db.close();
   });
 });

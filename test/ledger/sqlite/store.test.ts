@@ -1,21 +1,18 @@
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
-import type { Write } from '#ledger/batch.ts';
 import type { Intent } from '#ledger/record.ts';
 import { openDatabase } from '#ledger/sqlite/database.ts';
 import type { LookupSize } from '#ledger/sqlite/lookup.ts';
 import { openStore, type Store } from '#ledger/sqlite/store.ts';
 import { temporaryPlace } from '../place.ts';
-import { newIntent, resultOf } from '../records.ts';
+import { newIntent, packed, resultOf } from '../records.ts';
 
 const place = temporaryPlace();
 
 function open(path: string, size?: LookupSize): Store {
   return openStore(openDatabase({ path, create: true, maxBytes: undefined, verify: true }), size);
 }
-
-const intentWrite = (intent: Intent): Write => ({ op: 'intent', intent });
 
 describe('the database', () => {
   it('waits for the disk at every commit, and is usable by one process only', async () => {
@@ -33,11 +30,11 @@ describe('the database', () => {
 });
 
 describe('the index in two levels', () => {
-  const tiny: LookupSize = { recent: 40, slice: 16 };
+  const tiny: LookupSize = { recent: 120, slice: 16 };
 
   function expectFound(store: Store, intents: readonly Intent[]): void {
     for (const intent of intents) {
-      expect(store.findBySerial(intent.serial)).toEqual([{ intent, result: undefined }]);
+      expect(store.findBySerial(intent.serial)).toEqual({ intent, result: undefined });
       expect(store.findByPublicKey(intent.spkiSha256, 5).map((entry) => entry.intent)).toEqual([intent]);
     }
   }
@@ -49,10 +46,10 @@ describe('the index in two levels', () => {
     for (let i = 0; i < 120; i++) {
       const intent = newIntent({ identity: `spiffe://cluster.local/ns/n/sa/s${i % 3}` });
       intents.push(intent);
-      expect(store.commit([intentWrite(intent)])).toEqual([]);
+      expect(store.commit(packed(intent))).toEqual([]);
       if (store.tidy()) folding++;
       const earlier = intents[Math.floor(i / 2)] ?? intent;
-      expect(store.commit([intentWrite(earlier)]).map(({ code }) => code)).toEqual(['LEDGER_SERIAL_EXISTS']);
+      expect(store.commit(packed(earlier)).map(({ code }) => code)).toEqual(['LEDGER_SERIAL_EXISTS']);
       expectFound(store, [intent, earlier]);
     }
     expect(folding).toBeGreaterThan(10);
@@ -67,7 +64,7 @@ describe('the index in two levels', () => {
     const path = await place.path();
     const intents = Array.from({ length: 60 }, () => newIntent());
     let store = open(path, tiny);
-    store.commit(intents.map(intentWrite));
+    for (const intent of intents) store.commit(packed(intent));
     for (let i = 0; i < pieces; i++) expect(store.tidy()).toBe(true);
     store.close();
     store = open(path, tiny);
@@ -93,7 +90,7 @@ describe('the index in two levels', () => {
       }),
     );
     const store = open(path);
-    expect(store.commit(twins.map(intentWrite))).toEqual([]);
+    expect(store.commit(packed(...twins))).toEqual([]);
     expectFound(store, twins);
     store.close();
   });
@@ -102,14 +99,11 @@ describe('the index in two levels', () => {
 describe('the log', () => {
   it('is copied into the file when it has grown, and does not grow without end', async () => {
     const path = await place.path();
-    const store = open(path, { recent: 200, slice: 100 });
+    const store = open(path, { recent: 600, slice: 300 });
     const sizes = new Set<number>();
     for (let i = 0; i < 400; i++) {
       const intents = Array.from({ length: 20 }, () => newIntent());
-      store.commit([
-        ...intents.map(intentWrite),
-        ...intents.map((one): Write => ({ op: 'result', result: resultOf(one) })),
-      ]);
+      store.commit(packed(...intents, ...intents.map((one) => resultOf(one))));
       while (store.tidy());
       sizes.add(statSync(path).size);
     }
