@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
+import { randomBytes, webcrypto } from 'node:crypto';
 import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from '@peculiar/x509';
 import { parseCertificateAuthoritySpec } from '#ca/authority/resource.ts';
 import { createRoot } from '#ca/authority/root.ts';
@@ -75,8 +75,7 @@ async function newSigner(ledger: Ledger): Promise<Signer> {
     { ...common, serial: serial(), notAfter: notBefore + 7 * 86_400, now, replica: 'bench' },
     {
       certificate: root.certificate,
-      key: () =>
-        Promise.resolve(createPrivateKey({ key: root.privateKeyPkcs8, format: 'der', type: 'pkcs8' })),
+      key: () => Promise.resolve(root.key),
     },
     { crypto: webcrypto, ledger, requireFence: () => undefined },
   );

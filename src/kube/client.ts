@@ -43,6 +43,8 @@ export interface KubeClientOptions {
 
 export interface WriteOptions extends CallOptions {
   readonly subresource?: 'status' | 'approval' | undefined;
+  /** Only `metadata` comes back. */
+  readonly metadataOnly?: boolean;
 }
 
 export interface DeleteOptions extends CallOptions {
@@ -169,6 +171,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         path: objectPath(resource, target.namespace, target.name, options.subresource),
         query: { fieldManager },
         contentType: patchTypes[patch.type],
+        accept: acceptOne(options),
         body: patch.body,
         ...limits(options),
       }),

@@ -13,7 +13,7 @@ export interface KubeRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly accept?: string;
-  /** Becomes JSON. */
+  /** Becomes JSON; a Buffer is that already. */
   readonly body?: unknown;
   /** Of `body`; default application/json. */
   readonly contentType?: string;
@@ -22,6 +22,8 @@ export interface KubeRequest {
   readonly timeoutMs?: number;
   /** Of the answer; default 3 MiB, the limit of the API server for one object. */
   readonly maxBytes?: number;
+  /** There is a secret in it (sealed.ts): the answer is given as a Buffer, and no other copy of it stays. */
+  readonly sealed?: boolean;
 }
 
 export interface KubeResponse<T> {
@@ -88,7 +90,8 @@ export function createRequester(options: RequesterOptions): Requester {
         'user-agent': options.userAgent,
         ...(call.body !== undefined && { 'content-type': call.contentType ?? 'application/json' }),
       },
-      body: call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body)),
+      body: bytesOf(call.body),
+      sealed: call.sealed,
       signal: call.signal,
       timeoutMs: call.timeoutMs ?? options.timeoutMs,
     };
@@ -137,7 +140,8 @@ export function createRequester(options: RequesterOptions): Requester {
         const asked = retryAfter(answer.headers['retry-after']);
         throw answerError(question, answer.status, parseBody(answer.body), asked);
       }
-      return { status: answer.status, body: parseJson(question.what, answer.body) as T, serverTime };
+      const body = call.sealed === true ? answer.body : parseJson(question.what, answer.body);
+      return { status: answer.status, body: body as T, serverTime };
     } catch (error) {
       if (typeof outcome === 'string') outcome = errorCode(error) ?? 'ABORTED';
       throw error;
@@ -226,6 +230,11 @@ function queryString(query: KubeRequest['query']): string {
   }
   const text = parameters.toString();
   return text === '' ? '' : `?${text}`;
+}
+
+function bytesOf(body: unknown): Buffer | undefined {
+  if (body === undefined || body instanceof Buffer) return body;
+  return Buffer.from(JSON.stringify(body));
 }
 
 function parseJson(what: string, body: Buffer): unknown {

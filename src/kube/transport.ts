@@ -14,6 +14,8 @@ export interface Exchange {
   readonly signal?: AbortSignal | undefined;
   /** Until the answer is complete (`send`) or its headers are there (`open`). */
   readonly timeoutMs: number;
+  /** There is a secret in the answer: what it passes through on its way is wiped. */
+  readonly sealed?: boolean | undefined;
 }
 
 export interface Answer {
@@ -73,7 +75,7 @@ export function createTransport(credentials: Credentials): Transport {
       const started = await start(exchange, 'requests');
       try {
         const response = await started.response;
-        const body = await collect(response, maxBytes);
+        const body = await collect(response, maxBytes, exchange.sealed);
         return {
           status: response.statusCode ?? 0,
           headers: response.headers,
@@ -137,6 +139,7 @@ function begin(presented: Presented, agent: Agent, exchange: Exchange): Started 
     request.destroy();
   };
   const leftUs = watchDeparture(request);
+  if (exchange.sealed === true) wipeReceived(request);
   const fail = (code: 'KUBE_TIMEOUT' | 'KUBE_UNAVAILABLE', message: string, cause?: unknown): KubeError =>
     unanswered(method !== 'GET' && leftUs() ? 'KUBE_OUTCOME_UNKNOWN' : code, exchange, message, cause);
   const deadline = setTimeout(() => {
@@ -183,6 +186,15 @@ function watchDeparture(request: ClientRequest): () => boolean {
   return () => left;
 }
 
+/** The parser copies what the socket decrypted, and has done so when a listener that came after its own is called. */
+function wipeReceived(request: ClientRequest): void {
+  request.once('socket', (socket) => {
+    const wipe = (data: Buffer): void => void data.fill(0);
+    socket.on('data', wipe);
+    request.once('close', () => socket.off('data', wipe));
+  });
+}
+
 function unanswered(
   code: 'KUBE_TIMEOUT' | 'KUBE_UNAVAILABLE' | 'KUBE_OUTCOME_UNKNOWN',
   { method, path }: Exchange,
@@ -192,8 +204,8 @@ function unanswered(
   return new KubeError(code, `${method} ${path}: ${message}`, { cause });
 }
 
-/** The whole body, at most `maxBytes`. */
-export async function collect(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+/** The whole body, at most `maxBytes`; `sealed` wipes the pieces that it came in. */
+export async function collect(response: IncomingMessage, maxBytes: number, sealed = false): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -204,7 +216,9 @@ export async function collect(response: IncomingMessage, maxBytes: number): Prom
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks, size);
+  const body = Buffer.concat(chunks, size);
+  if (sealed) for (const chunk of chunks) chunk.fill(0);
+  return body;
 }
 
 function agent({ proxyUrl, ...tls }: TlsMaterial, maxSockets: number): Agent {
@@ -214,6 +228,8 @@ function agent({ proxyUrl, ...tls }: TlsMaterial, maxSockets: number): Agent {
     // Go servers prefer h2 where it is offered; one connection per stream keeps a slow watch from holding up the rest.
     ALPNProtocols: ['http/1.1'],
     minVersion: 'TLSv1.2',
+    // SSL_OP_CLEANSE_PLAINTEXT (SSL_CTX_set_options(3)): OpenSSL wipes what it decrypted once it has handed it on.
+    secureOptions: 0x2,
     keepAlive: true,
     keepAliveMsecs: 30_000,
     // Below the idle time after which the server or a load balancer closes, or a request would go out on a dying connection.

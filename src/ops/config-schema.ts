@@ -107,7 +107,7 @@ export const configSchema = z.strictObject({
         .enum(['peculiar', 'node'])
         .default('peculiar')
         .describe(
-          'WebCrypto implementation that makes the keys and certificates of authorities: @peculiar/webcrypto or Node’s own.',
+          'WebCrypto implementation that proves the signature of every new root and issuing certificate: @peculiar/webcrypto or Node’s own. Private keys are always Node’s: they lie in the memory of OpenSSL alone.',
         ),
     })
     .prefault({}),

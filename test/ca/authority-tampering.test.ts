@@ -1,4 +1,4 @@
-import { createPrivateKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { trustBundleName } from '#bundles/controller/authority-bundle.ts';
@@ -87,10 +87,9 @@ describe('an authority signs only as what was published', () => {
       },
       webCrypto('node'),
     );
-    const key = createPrivateKey({ key: other.privateKeyPkcs8, format: 'der', type: 'pkcs8' });
     const data = {
       'tls.crt': Buffer.from(encodePem('CERTIFICATE', other.certificate.der)).toString('base64'),
-      'tls.key': Buffer.from(key.export({ type: 'pkcs8', format: 'pem' })).toString('base64'),
+      'tls.key': Buffer.from(other.key.export({ type: 'pkcs8', format: 'pem' })).toString('base64'),
     };
     await removeSecret(on);
     const { name, namespace, labels = {}, annotations = {} } = secret.metadata;

@@ -5,7 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createRoot } from '#ca/authority/root.ts';
-import { decodeAuthority, decodeRootKey, encodeAuthoritySecret } from '#ca/authority/secret.ts';
+import {
+  decodeAuthority,
+  decodeRootKey,
+  encodeAuthoritySecret,
+  readAuthoritySecret,
+} from '#ca/authority/secret.ts';
 import { newSerial } from '#ca/issuance/serial.ts';
 import { caKeyAlgorithms } from '#ca/keys/algorithm.ts';
 import { webCrypto } from '#ca/keys/web-crypto.ts';
@@ -58,12 +63,13 @@ describe('the Secret of an authority', () => {
 
   async function secret() {
     const root = await createRoot(request('ECDSA-P256'), webCrypto('peculiar'));
-    const encoded = encodeAuthoritySecret(owner, root);
-    return { root, object: { ...encoded, metadata: { ...encoded.metadata, ...stored } } };
+    const json = encodeAuthoritySecret(owner, root);
+    const encoded = readAuthoritySecret(Buffer.from(json));
+    return { root, json, object: { ...encoded, metadata: { ...encoded.metadata, ...stored } } };
   }
 
   test('comes back as the authority that it was made of, with its key', async () => {
-    const { root, object } = await secret();
+    const { root, json, object } = await secret();
     const authority = decodeAuthority(object, trustDomain);
     expect(authority).toMatchObject({
       id: root.certificate.publicKey.keyId,
@@ -73,12 +79,26 @@ describe('the Secret of an authority', () => {
       resourceVersion: '7',
       timestamps: { createdAt: now },
     });
-    expect(decodeRootKey(object, authority.certificate).asymmetricKeyType).toBe('ec');
+    expect(decodeRootKey(json, authority.certificate).equals(root.key)).toBe(true);
   });
 
-  test('leaves no copy of the key in the buffer that it was made of', async () => {
-    const { root } = await secret();
-    expect(root.privateKeyPkcs8.every((byte) => byte === 0)).toBe(true);
+  test('has a key that OpenSSL and everybody else can read', async () => {
+    const { root, json } = await secret();
+    const { data } = JSON.parse(json.toString()) as { data: Record<string, string> };
+    const pem = Buffer.from(data['tls.key'] ?? '', 'base64').toString();
+    expect(pem).toBe(root.key.export({ type: 'pkcs8', format: 'pem' }));
+  });
+
+  test('is read without its key, and both readers wipe it from the bytes that they are given', async () => {
+    const { root, json, object } = await secret();
+    expect(object.data?.['tls.key']?.trim()).toBe('');
+    const text = json.toString();
+    const key = (JSON.parse(text) as typeof object).data?.['tls.key'] ?? '';
+    for (const read of [readAuthoritySecret, (one: Buffer) => decodeRootKey(one, root.certificate)]) {
+      const bytes = Buffer.from(text);
+      read(bytes);
+      expect(bytes.toString()).toBe(text.replace(key, ' '.repeat(key.length)));
+    }
   });
 
   test('of another trust domain is refused', async () => {
@@ -115,7 +135,7 @@ describe('the Secret of an authority', () => {
   test('with the key of another root is refused, and the message has nothing of the key', async () => {
     const [one, other] = [await secret(), await secret()];
     const { certificate } = decodeAuthority(one.object, trustDomain);
-    expect(() => decodeRootKey(other.object, certificate)).toThrow(
+    expect(() => decodeRootKey(other.json, certificate)).toThrow(
       expect.objectContaining({
         code: 'CA_AUTHORITY_DAMAGED',
         message: expect.not.stringMatching(/[A-Za-z0-9+/]{32}/),

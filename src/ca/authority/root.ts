@@ -1,6 +1,7 @@
-import type { webcrypto } from 'node:crypto';
-import { type CaKeyAlgorithm, caKeyAlgorithm } from '#ca/keys/algorithm.ts';
+import type { KeyObject } from 'node:crypto';
+import type { CaKeyAlgorithm } from '#ca/keys/algorithm.ts';
 import { makeCaCertificate } from '#ca/keys/ca-certificate.ts';
+import { generateCaKey } from '#ca/keys/private-key.ts';
 import type { Certificate } from '#x509/certificate.ts';
 import type { TrustDomain } from '#x509/spiffe-id.ts';
 
@@ -13,32 +14,24 @@ export interface RootRequest {
   readonly notAfter: number;
 }
 
-/** A root that is not stored yet. Whoever takes it zeroes the key once it is stored. */
+/** A root that is not stored yet. */
 export interface NewRoot {
   readonly certificate: Certificate;
-  readonly privateKeyPkcs8: Buffer;
+  readonly key: KeyObject;
 }
 
 /** One new key and its self-signed certificate. */
 export async function createRoot(request: RootRequest, crypto: Crypto): Promise<NewRoot> {
-  const { algorithm } = request;
-  const { privateKey, publicKey } = await generateKeyPair(algorithm, crypto);
+  const { privateKey, publicKey } = generateCaKey(request.algorithm);
   const certificate = await makeCaCertificate(
     {
       ...request,
-      spki: Buffer.from(await crypto.subtle.exportKey('spki', publicKey)),
-      subjectKey: publicKey,
+      spki: publicKey.export({ type: 'spki', format: 'der' }),
       issuer: undefined,
       signingKey: privateKey,
-      signingAlgorithm: algorithm,
+      signingAlgorithm: request.algorithm,
     },
     crypto,
   );
-  return { certificate, privateKeyPkcs8: Buffer.from(await crypto.subtle.exportKey('pkcs8', privateKey)) };
-}
-
-async function generateKeyPair(algorithm: CaKeyAlgorithm, crypto: Crypto): Promise<webcrypto.CryptoKeyPair> {
-  const pair = await crypto.subtle.generateKey(caKeyAlgorithm[algorithm].key, true, ['sign', 'verify']);
-  if (!('privateKey' in pair)) throw new TypeError(`${algorithm} did not generate a key pair`);
-  return pair;
+  return { certificate, key: privateKey };
 }

@@ -1,9 +1,11 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { type Authority, authoritySecretName } from '#ca/authority/authority.ts';
+import { cutKey } from '#ca/authority/key-bytes.ts';
 import type { AuthorityTimestamps } from '#ca/authority/phase.ts';
 import type { NewRoot } from '#ca/authority/root.ts';
+import { decodeBase64, encodeBase64 } from '#ca/keys/base64.ts';
 import { checkCaCertificate } from '#ca/keys/ca-certificate.ts';
-import { importPrivateKey } from '#ca/keys/private-key.ts';
+import { exportPrivateKey, importPrivateKey } from '#ca/keys/private-key.ts';
 import { errorMessage, MangroveError } from '#errors/error.ts';
 import { type Certificate, parseCertificate } from '#x509/certificate.ts';
 import { encodePem, parsePem } from '#x509/pem.ts';
@@ -23,6 +25,7 @@ export interface AuthoritySecret {
   };
   readonly type?: string;
   readonly immutable?: boolean;
+  /** Without the key: that is never part of an object. */
   readonly data?: Readonly<Record<string, string>>;
 }
 
@@ -48,39 +51,57 @@ export interface NewAuthority {
   readonly createdAt: number;
 }
 
-/** The object to create. Zeroes the key of `root`; the base64 text in the result lives until it is collected. */
-export function encodeAuthoritySecret(authority: NewAuthority, root: NewRoot): AuthoritySecret {
-  const pem = privateKeyPem(root.privateKeyPkcs8);
-  try {
-    return {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: {
-        name: authoritySecretName(authority.certificateAuthority, authority.generation),
-        namespace: authority.namespace,
-        labels: {
-          'app.kubernetes.io/managed-by': 'mangrove',
-          [authorityLabel]: authority.certificateAuthority,
-          [generationLabel]: String(authority.generation),
-        },
-        annotations: { [annotation.createdAt]: formatTimestamp(authority.createdAt) },
+/** Stands for the key in an object. */
+const keyPlaceholder = '<key>';
+
+/** The JSON of the Secret to create, as bytes with the key in them: whoever asked for it wipes it. */
+export function encodeAuthoritySecret(authority: NewAuthority, root: NewRoot): Buffer {
+  const secret: AuthoritySecret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: authoritySecretName(authority.certificateAuthority, authority.generation),
+      namespace: authority.namespace,
+      labels: {
+        'app.kubernetes.io/managed-by': 'mangrove',
+        [authorityLabel]: authority.certificateAuthority,
+        [generationLabel]: String(authority.generation),
       },
-      type: secretType,
-      immutable: true,
-      data: {
-        'tls.crt': Buffer.from(encodePem('CERTIFICATE', root.certificate.der)).toString('base64'),
-        'tls.key': pem.toString('base64'),
-      },
-    };
-  } finally {
-    pem.fill(0);
-    root.privateKeyPkcs8.fill(0);
-  }
+      annotations: { [annotation.createdAt]: formatTimestamp(authority.createdAt) },
+    },
+    type: secretType,
+    immutable: true,
+    data: {
+      'tls.crt': Buffer.from(encodePem('CERTIFICATE', root.certificate.der)).toString('base64'),
+      'tls.key': keyPlaceholder,
+    },
+  };
+  const [before = '', after = ''] = JSON.stringify(secret).split(keyPlaceholder);
+  const pem = exportPrivateKey(root.key);
+  const key = encodeBase64(pem);
+  const json = Buffer.concat([Buffer.from(before), key, Buffer.from(after)]);
+  pem.fill(0);
+  key.fill(0);
+  return json;
 }
 
-function privateKeyPem(pkcs8: Buffer): Buffer {
-  const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
-  return Buffer.from(key.export({ type: 'pkcs8', format: 'pem' }));
+/**
+ * The object in the bytes of a Secret, without the key, which is wiped from them before anything of them becomes a string.
+ * @throws MangroveError CA_AUTHORITY_DAMAGED
+ */
+export function readAuthoritySecret(json: Buffer): AuthoritySecret {
+  cutKey(json)?.fill(0);
+  return parseSecret(json);
+}
+
+function parseSecret(json: Buffer): AuthoritySecret {
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the API server answers to a GET of a Secret
+    return JSON.parse(json.toString('utf8')) as AuthoritySecret;
+  } catch {
+    // The parser's message quotes the text.
+    throw new MangroveError('CA_AUTHORITY_DAMAGED', 'the API server answered with a Secret that is not JSON');
+  }
 }
 
 /**
@@ -109,13 +130,18 @@ export function decodeAuthority(secret: AuthoritySecret, trustDomain: TrustDomai
   };
 }
 
-/** The root's private key. The caller keeps it no longer than it needs to sign. */
-export function decodeRootKey(secret: AuthoritySecret, certificate: Certificate): KeyObject {
-  const text = secret.data?.['tls.key'];
-  if (text === undefined) {
-    throw new MangroveError('CA_AUTHORITY_DAMAGED', `Secret ${secret.metadata.name} has no key tls.key`);
+/**
+ * The root's private key, from the bytes of its Secret; wiped from them. The caller keeps it no longer than it needs to sign.
+ * @throws MangroveError CA_AUTHORITY_DAMAGED
+ */
+export function decodeRootKey(json: Buffer, certificate: Certificate): KeyObject {
+  const base64 = cutKey(json);
+  const pem = base64 && decodeBase64(base64);
+  base64?.fill(0);
+  if (pem === undefined) {
+    throw new MangroveError('CA_AUTHORITY_DAMAGED', 'the Secret of an authority has no tls.key in base64');
   }
-  return importPrivateKey(Buffer.from(text, 'base64'), certificate);
+  return importPrivateKey(pem, certificate);
 }
 
 function generationOf(secret: AuthoritySecret): number {

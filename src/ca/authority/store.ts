@@ -29,7 +29,7 @@ export interface AuthorityStore {
 
   /**
    * Creates a generation. The API object is the lock: of several callers one creates, and all get "done" for an answer
-   * and find the same authority in the next `read`. Zeroes the key of `root`.
+   * and find the same authority in the next `read`.
    */
   create(owner: AuthorityOwner, generation: number, root: NewRoot, createdAt: number): Promise<void>;
 

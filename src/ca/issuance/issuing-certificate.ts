@@ -1,7 +1,7 @@
-import { generateKeyPairSync, hash, type KeyObject } from 'node:crypto';
+import { hash, type KeyObject } from 'node:crypto';
 import { type CaKeyAlgorithm, caKeyAlgorithm } from '#ca/keys/algorithm.ts';
 import { checkCaCertificate, makeCaCertificate } from '#ca/keys/ca-certificate.ts';
-import { asSigningKey, caAlgorithmOf } from '#ca/keys/private-key.ts';
+import { caAlgorithmOf, generateCaKey } from '#ca/keys/private-key.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 import type { Step } from '#step.ts';
 import type { Certificate } from '#x509/certificate.ts';
@@ -58,12 +58,10 @@ export async function mintIssuingKey(
   root: Root,
   { crypto, ledger, requireFence, step }: MintContext,
 ): Promise<IssuingKey> {
-  const { publicKey, privateKey } = generateKeyPair(request.algorithm);
+  const { publicKey, privateKey } = generateCaKey(request.algorithm);
   const spki = publicKey.export({ type: 'spki', format: 'der' });
   const authority = root.certificate.publicKey.keyId;
   const { serial, notBefore, notAfter, trustDomain, now } = request;
-  const usage = caKeyAlgorithm[request.algorithm];
-  const subjectKey = await crypto.subtle.importKey('spki', new Uint8Array(spki), usage.key, true, ['verify']);
   checkCaCertificate(root.certificate, trustDomain, undefined);
   const rootAlgorithm = caAlgorithmOf(root.certificate);
   const spkiSha256 = hash('sha256', spki);
@@ -85,14 +83,13 @@ export async function mintIssuingKey(
     recordedAt: now,
   });
   await step?.('mint/sign');
-  const signingKey = await asSigningKey(await root.key(), rootAlgorithm, crypto);
+  const signingKey = await root.key();
   requireFence();
   const certificate = await makeCaCertificate(
     {
       trustDomain,
       serial,
       spki,
-      subjectKey,
       issuer: root.certificate,
       signingKey,
       signingAlgorithm: rootAlgorithm,
@@ -114,14 +111,7 @@ export async function mintIssuingKey(
     authority,
     certificate,
     key: privateKey,
-    signatureAlgorithm: usage.signatureAlgorithm,
+    signatureAlgorithm: caKeyAlgorithm[request.algorithm].signatureAlgorithm,
     pem: encodePem('CERTIFICATE', certificate.der),
   };
-}
-
-function generateKeyPair(algorithm: CaKeyAlgorithm): { publicKey: KeyObject; privateKey: KeyObject } {
-  const { namedCurve } = caKeyAlgorithm[algorithm].key;
-  return namedCurve === undefined
-    ? generateKeyPairSync('ed25519')
-    : generateKeyPairSync('ec', { namedCurve });
 }

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { type KeyObject, webcrypto } from 'node:crypto';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -7,9 +8,11 @@ import {
   Name,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
+  type X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
 import { type CaKeyAlgorithm, caKeyAlgorithm } from '#ca/keys/algorithm.ts';
+import { asSigningKey } from '#ca/keys/private-key.ts';
 import { errorMessage, MangroveError } from '#errors/error.ts';
 import { type Certificate, isSignedBy, parseCertificate } from '#x509/certificate.ts';
 import { authorityNameAttributes, encodeName } from '#x509/name.ts';
@@ -22,10 +25,9 @@ export interface CaCertificateRequest {
   readonly serial: Buffer;
   /** SubjectPublicKeyInfo of the key that the certificate is for. */
   readonly spki: Buffer;
-  readonly subjectKey: CryptoKey;
   /** The certificate that signs; undefined for a root, which signs itself. */
   readonly issuer: Certificate | undefined;
-  readonly signingKey: CryptoKey;
+  readonly signingKey: KeyObject;
   readonly signingAlgorithm: CaKeyAlgorithm;
   /** Seconds since the epoch. */
   readonly notBefore: number;
@@ -35,7 +37,8 @@ export interface CaCertificateRequest {
 /**
  * Makes one CA certificate (cold path) and hands it out only as our own strict reader read it:
  * a root without pathLen, an issuing certificate with pathLen 0 (RFC 5280 §4.2.1.9), both with the SPIFFE ID
- * of the trust domain and no path (X509-SVID §3.1).
+ * of the trust domain and no path (X509-SVID §3.1). Node's WebCrypto signs, for it takes the key without a copy: @peculiar/webcrypto
+ * keeps a private key as PEM text in V8's heap. What has no secret in it, the proof of the signature, is the work of `crypto`.
  * @throws MangroveError CA_HIERARCHY_REJECTED when the bytes are not what was asked for.
  */
 export async function makeCaCertificate(request: CaCertificateRequest, crypto: Crypto): Promise<Certificate> {
@@ -49,8 +52,8 @@ export async function makeCaCertificate(request: CaCertificateRequest, crypto: C
       notBefore: new Date(request.notBefore * 1000),
       notAfter: new Date(request.notAfter * 1000),
       signingAlgorithm: caKeyAlgorithm[request.signingAlgorithm].signing,
-      publicKey: request.subjectKey,
-      signingKey: request.signingKey,
+      publicKey: bytes(request.spki),
+      signingKey: asSigningKey(request.signingKey, request.signingAlgorithm),
       extensions: [
         new BasicConstraintsExtension(true, issuer === undefined ? undefined : 0, true),
         new KeyUsagesExtension(KeyUsageFlags.keyCertSign, true),
@@ -59,9 +62,23 @@ export async function makeCaCertificate(request: CaCertificateRequest, crypto: C
         new SubjectAlternativeNameExtension([{ type: 'url', value: `spiffe://${trustDomain}` }]),
       ],
     },
-    crypto,
+    webcrypto,
   );
+  await prove(made, request, crypto);
   return accept(Buffer.from(made.rawData), request);
+}
+
+async function prove(made: X509Certificate, request: CaCertificateRequest, crypto: Crypto): Promise<void> {
+  const { key, signing } = caKeyAlgorithm[request.signingAlgorithm];
+  const spki = request.issuer?.publicKey.spki ?? request.spki;
+  const publicKey = await crypto.subtle.importKey('spki', bytes(spki), { ...key, ...signing }, true, [
+    'verify',
+  ]);
+  if (await made.verify({ publicKey, signatureOnly: true }, crypto)) return;
+  throw new MangroveError(
+    'CA_HIERARCHY_REJECTED',
+    'own CA certificate refused: its signature does not verify',
+  );
 }
 
 function nameBytes(trustDomain: TrustDomain, key: PublicKey): ArrayBuffer {

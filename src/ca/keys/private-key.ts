@@ -1,7 +1,11 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { type CaKeyAlgorithm, caKeyAlgorithm, isCaKeyAlgorithm } from '#ca/keys/algorithm.ts';
+import { encodeBase64 } from '#ca/keys/base64.ts';
 import { MangroveError } from '#errors/error.ts';
 import type { Certificate } from '#x509/certificate.ts';
+
+const lineLength = 64;
+const newline = Buffer.from('\n');
 
 /**
  * Imports a PKCS#8 PEM and wipes the bytes that it came in: from here on the key lives in OpenSSL's memory alone.
@@ -32,21 +36,38 @@ function readKey(pem: Buffer): KeyObject {
   }
 }
 
-/** The same key as a non-extractable WebCrypto key, for signing CA certificates. */
-export async function asSigningKey(
-  key: KeyObject,
-  algorithm: CaKeyAlgorithm,
-  crypto: Crypto,
-): Promise<CryptoKey> {
-  const exported = key.export({ type: 'pkcs8', format: 'der' });
-  // A copy of its own: the library reads a whole `.buffer`, and small Buffers share one.
-  const pkcs8 = new Uint8Array(exported);
-  exported.fill(0);
-  try {
-    return await crypto.subtle.importKey('pkcs8', pkcs8, caKeyAlgorithm[algorithm].key, false, ['sign']);
-  } finally {
-    pkcs8.fill(0);
-  }
+/** A new key. It is made in OpenSSL's memory, and that of an issuing certificate never leaves it. */
+export function generateCaKey(algorithm: CaKeyAlgorithm): {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+} {
+  const { namedCurve } = caKeyAlgorithm[algorithm].key;
+  return namedCurve === undefined
+    ? generateKeyPairSync('ed25519')
+    : generateKeyPairSync('ec', { namedCurve });
+}
+
+/** The key as PKCS#8 PEM (RFC 7468 §10), in a Buffer of its own that whoever asked for it wipes. */
+export function exportPrivateKey(key: KeyObject): Buffer {
+  const pkcs8 = key.export({ type: 'pkcs8', format: 'der' });
+  const text = encodeBase64(pkcs8);
+  pkcs8.fill(0);
+  const lines = Array.from({ length: Math.ceil(text.length / lineLength) }, (_, line) => [
+    text.subarray(line * lineLength, (line + 1) * lineLength),
+    newline,
+  ]);
+  const pem = Buffer.concat([
+    Buffer.from('-----BEGIN PRIVATE KEY-----\n'),
+    ...lines.flat(),
+    Buffer.from('-----END PRIVATE KEY-----\n'),
+  ]);
+  text.fill(0);
+  return pem;
+}
+
+/** The same key as a non-extractable key of Node's WebCrypto. No byte of it moves. */
+export function asSigningKey(key: KeyObject, algorithm: CaKeyAlgorithm): CryptoKey {
+  return key.toCryptoKey(caKeyAlgorithm[algorithm].key, false, ['sign']);
 }
 
 /** The CA algorithm of a certificate's key. @throws MangroveError CA_AUTHORITY_DAMAGED for one that we never make. */

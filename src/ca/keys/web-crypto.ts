@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import { Crypto as PeculiarCrypto } from '@peculiar/webcrypto';
 
-/** Which WebCrypto makes roots and issuing certificates. Both end in OpenSSL; each is the other's oracle in tests. */
+/** Which WebCrypto proves what was signed. Both end in OpenSSL; neither is given a private key (ca-certificate.ts). */
 export type WebCryptoName = 'peculiar' | 'node';
 
 export function webCrypto(name: WebCryptoName): Crypto {

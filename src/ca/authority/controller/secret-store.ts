@@ -1,4 +1,4 @@
-import type { Authority } from '#ca/authority/authority.ts';
+import { type Authority, authoritySecretName } from '#ca/authority/authority.ts';
 import type { NewRoot } from '#ca/authority/root.ts';
 import {
   type AuthoritySecret,
@@ -8,6 +8,7 @@ import {
   decodeRootKey,
   encodeAuthoritySecret,
   encodeChange,
+  readAuthoritySecret,
 } from '#ca/authority/secret.ts';
 import type { AuthorityOwner, AuthorityStore } from '#ca/authority/store.ts';
 import { MangroveError } from '#errors/error.ts';
@@ -16,6 +17,7 @@ import type { KubeClient } from '#kube/client.ts';
 import { isAlreadyExists, isNotFound } from '#kube/error.ts';
 import type { PartialObjectMetadata } from '#kube/object.ts';
 import { secrets } from '#kube/resource.ts';
+import { createSealed, readSealed } from '#kube/sealed.ts';
 
 export interface SecretStoreOptions {
   readonly client: KubeClient;
@@ -38,7 +40,7 @@ export function createSecretStore({
 
   async function readOne(owner: AuthorityOwner, name: string): Promise<AuthoritySecret> {
     try {
-      return await client.get<AuthoritySecret>(secrets, name, { namespace });
+      return await readSealed(client, secrets, { namespace, name }, readAuthoritySecret);
     } catch (cause) {
       if (!isNotFound(cause)) throw cause;
       throw new MangroveError('CA_AUTHORITY_MISSING', `Secret ${name} of ${owner.name} is gone`, { cause });
@@ -103,24 +105,24 @@ export function createSecretStore({
         root,
       );
       try {
-        await client.create(secrets, secret);
+        await createSealed(client, secrets, namespace, secret);
       } catch (error) {
         // Another replica, or we ourselves before a crash: theirs is the authority, ours was never seen by anybody.
         if (!isAlreadyExists(error)) throw error;
-        await adopt(owner, secret.metadata.name);
+        await adopt(owner, authoritySecretName(owner.name, generation));
       }
     },
 
     async write(authority, change) {
       const { secretName: name, secretUid: uid, resourceVersion } = authority;
-      // A merge patch of metadata alone: the key does not travel, and the resourceVersion is the precondition.
+      // A merge patch of metadata alone: the key travels neither way, and the resourceVersion is the precondition.
       const body = { metadata: { uid, resourceVersion, annotations: encodeChange(change) } };
-      await client.patch(secrets, { name, namespace }, { type: 'merge', body });
+      const patch = { type: 'merge', body } as const;
+      await client.patch(secrets, { name, namespace }, patch, { metadataOnly: true });
     },
 
-    async rootKey({ secretName, certificate }) {
-      const secret = await client.get<AuthoritySecret>(secrets, secretName, { namespace });
-      return decodeRootKey(secret, certificate);
+    rootKey({ secretName: name, certificate }) {
+      return readSealed(client, secrets, { namespace, name }, (json) => decodeRootKey(json, certificate));
     },
 
     serverTime() {

@@ -1,0 +1,70 @@
+import { MangroveError } from '#errors/error.ts';
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+const colon = 0x3a;
+const comma = 0x2c;
+const opening: readonly unknown[] = [0x7b, 0x5b];
+const closing: readonly unknown[] = [0x7d, 0x5d];
+const space = 0x20;
+
+/**
+ * Moves the base64 of `data["tls.key"]` out of the JSON of a Secret, into a Buffer that whoever called wipes. Spaces stand in
+ * its place, so that the rest may become strings and objects: a string with a key in it could never be wiped. The bytes are
+ * walked over with their nesting, so that no label or annotation of the same name is taken for the key, or left for it.
+ * @throws MangroveError CA_AUTHORITY_DAMAGED for JSON that gives the key twice.
+ */
+export function cutKey(json: Buffer): Buffer | undefined {
+  let key: Buffer | undefined;
+  let depth = 0;
+  /** The last string; it is a name when a colon follows. */
+  let text: Span = { start: 0, end: 0 };
+  /** Whose value is to come; undefined before a name. */
+  let name: Span | undefined;
+  /** Of the outermost object, where we are. */
+  let member = text;
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at];
+    if (byte === quote) {
+      text = { start: at + 1, end: endOfString(json, at + 1) };
+      at = text.end;
+      if (name !== undefined && depth === 2 && reads(json, member, 'data') && reads(json, name, 'tls.key')) {
+        if (key !== undefined) throw new MangroveError('CA_AUTHORITY_DAMAGED', 'a Secret has two tls.key');
+        key = cut(json, text);
+      }
+    } else if (byte === colon) {
+      name = text;
+      if (depth === 1) member = text;
+    } else if (byte === comma) {
+      name = undefined;
+    } else if (opening.includes(byte)) {
+      depth++;
+      name = undefined;
+    } else if (closing.includes(byte)) {
+      depth--;
+    }
+  }
+  return key;
+}
+
+function endOfString(json: Buffer, start: number): number {
+  let at = start;
+  while (at < json.length && json[at] !== quote) at += json[at] === backslash ? 2 : 1;
+  return at;
+}
+
+function reads(json: Buffer, { start, end }: Span, text: string): boolean {
+  return end - start === text.length && json.toString('latin1', start, end) === text;
+}
+
+function cut(json: Buffer, { start, end }: Span): Buffer {
+  const taken = Buffer.alloc(end - start);
+  json.copy(taken, 0, start, end);
+  json.fill(space, start, end);
+  return taken;
+}

@@ -1,0 +1,81 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { cutKey } from '#ca/authority/key-bytes.ts';
+import { decodeBase64, encodeBase64 } from '#ca/keys/base64.ts';
+
+const bytes = (json: string): Buffer => Buffer.from(json);
+
+describe('the key of a Secret', () => {
+  test('is cut out of the JSON, and spaces are left', () => {
+    const json = bytes('{"kind":"Secret","data":{"tls.crt":"Y3J0","tls.key":"a2V5"},"type":"t"}');
+    expect(cutKey(json)?.toString()).toBe('a2V5');
+    expect(json.toString()).toBe('{"kind":"Secret","data":{"tls.crt":"Y3J0","tls.key":"    "},"type":"t"}');
+  });
+
+  test.each([
+    '{"metadata":{"labels":{"tls.key":"a2V5"}},"data":{}}',
+    '{"metadata":{"tls.key":"a2V5"}}',
+    '{"metadata":{"annotations":{"data":"{\\"tls.key\\":\\"a2V5\\"}"}}}',
+    '{"metadata":{"annotations":{"x":"\\\\"}},"other":{"data":{"tls.key":"a2V5"}}}',
+    '{"data":["tls.key","a2V5"]}',
+    '{"data":{"nested":{"tls.key":"a2V5"}}}',
+    '{"tls.key":"a2V5","data":"tls.key"}',
+    '["data",{"tls.key":"a2V5"}]',
+    '{"data":{"tls.key":null,"x":"a2V5"}}',
+    '{"data":{"tls.key',
+    '',
+  ])('is not taken from anywhere else: %s', (text) => {
+    const json = bytes(text);
+    expect(cutKey(json)).toBeUndefined();
+    expect(json.toString()).toBe(text);
+  });
+
+  test('that stands there twice is refused', () => {
+    expect(() => cutKey(bytes('{"data":{"tls.key":"a2V5","tls.key":"b3R0"}}'))).toThrow(
+      expect.objectContaining({ code: 'CA_AUTHORITY_DAMAGED' }),
+    );
+  });
+
+  test('is what JSON.parse would find, in any Secret and with any white space', () => {
+    const base64 = fc.uint8Array({ maxLength: 60 }).map((value) => Buffer.from(value).toString('base64'));
+    const map = fc.dictionary(
+      fc.oneof(fc.string(), fc.constantFrom('tls.key', 'data', '"', '\\')),
+      fc.string(),
+    );
+    const secret = fc.record({
+      metadata: fc.record({ labels: map, annotations: map, managedFields: fc.array(map) }),
+      data: fc.record({ a: base64, 'tls.key': base64, z: base64 }, { requiredKeys: [] }),
+      type: fc.string(),
+    });
+    fc.assert(
+      fc.property(secret, fc.constantFrom('', ' ', '\t'), (object, indent) => {
+        const json = bytes(JSON.stringify(object, undefined, indent));
+        const key = object.data['tls.key'];
+        expect(cutKey(json)?.toString()).toBe(key);
+        const cut = key === undefined ? {} : { 'tls.key': ' '.repeat(key.length) };
+        expect(JSON.parse(json.toString())).toEqual(
+          JSON.parse(JSON.stringify({ ...object, data: { ...object.data, ...cut } })),
+        );
+      }),
+    );
+  });
+});
+
+describe('base64 without strings', () => {
+  test('is that of Node, both ways', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (value) => {
+        const text = encodeBase64(value);
+        expect(text.toString()).toBe(Buffer.from(value).toString('base64'));
+        expect(decodeBase64(text)).toEqual(Buffer.from(value));
+      }),
+    );
+  });
+
+  test.each(['A', 'AAA', 'AA=', '=AAA', 'A===', 'AA\nAA', 'AAA-', 'AA=A', '    ', '===='])(
+    'refuses %j',
+    (text) => {
+      expect(decodeBase64(bytes(text))).toBeUndefined();
+    },
+  );
+});
