@@ -177,6 +177,7 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
 
   async function watchFrom(resourceVersion: string): Promise<void> {
     let opened: number | undefined;
+    let contacts = 0;
     let events = 0;
     const lasted = (): number => (opened === undefined ? 0 : clock.monotonic() - opened);
     await watch(client, resource, {
@@ -186,6 +187,7 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
       livenessMs: timing.livenessMs,
       signal,
       onContact: () => {
+        contacts++;
         enter('watching');
         contact = clock.monotonic();
         opened ??= contact;
@@ -194,9 +196,16 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
         events++;
         onEvent(event);
       },
-    }).finally(() => {
-      if (lasted() >= shortestWatchMs) progress();
-    });
+    })
+      .catch((error: unknown) => {
+        // Opened, and not a byte since, although bookmarks come every minute: a server that was restored from a backup takes a watch
+        // from a version that it has not reached, and then says nothing for as long as that lasts (kube-apiserver 1.37).
+        if (contacts === 1 && errorCode(error) === 'KUBE_TIMEOUT') version = undefined;
+        throw error;
+      })
+      .finally(() => {
+        if (lasted() >= shortestWatchMs) progress();
+      });
     if (events === 0 && lasted() < shortestWatchMs) {
       throw new KubeError('KUBE_UNAVAILABLE', `watch of ${resource.plural}: ended at once, without an event`);
     }
