@@ -133,10 +133,13 @@ export interface Verification {
   /** Epoch seconds. */
   readonly at: number;
   readonly purpose?: 'sslserver' | 'sslclient';
+  /** Whether a root may be a certificate that somebody else signed. */
+  readonly partialChain?: boolean;
 }
 
 /** `openssl verify -x509_strict` of PEM certificates. */
-export function opensslVerify({ root, intermediates, leaf, at, purpose }: Verification): Run {
+export function opensslVerify(verification: Verification): Run {
+  const { root, intermediates, leaf, at, purpose, partialChain = false } = verification;
   const folder = mkdtempSync(join(tmpdir(), 'mangrove-openssl-'));
   try {
     const file = (name: string, text: string): string => {
@@ -151,6 +154,7 @@ export function opensslVerify({ root, intermediates, leaf, at, purpose }: Verifi
       '-attime',
       String(at),
       ...(purpose === undefined ? [] : ['-purpose', purpose]),
+      ...(partialChain ? ['-partial_chain'] : []),
       '-CAfile',
       file('root.pem', root),
       ...(intermediates === undefined ? [] : ['-untrusted', file('intermediates.pem', intermediates)]),

@@ -14,9 +14,10 @@ export function leafFaults(leaf: Certificate, at: number, purpose: PathPurpose):
   const faults = new FaultList(leaf);
   checkAny(faults, leaf, at, purpose);
   checkAuthorityKeyId(faults, leaf);
-  // X509-SVID §3: a workload that can sign certificates is an authority.
-  if (leaf.basicConstraints?.ca === true || leaf.keyUsage?.includes('keyCertSign') === true)
-    faults.add('PATH_LEAF_IS_CA', 'may sign certificates and cannot be a leaf');
+  // X509-SVID §4.1 and §4.3: what may sign certificates or revocation lists is an authority.
+  const signs = leaf.keyUsage?.some((usage) => usage === 'keyCertSign' || usage === 'cRLSign');
+  if (leaf.basicConstraints?.ca === true || signs === true)
+    faults.add('PATH_LEAF_IS_CA', 'may sign as an authority does and cannot be a leaf');
   // RFC 5280 §4.2.1.3; every key that is read here signs in TLS 1.3, whatever else it could do before.
   if (leaf.keyUsage?.includes('digitalSignature') === false)
     faults.add('PATH_KEY_USAGE', 'has a key usage without digitalSignature');

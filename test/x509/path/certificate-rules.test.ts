@@ -93,6 +93,11 @@ describe('chains that do not', () => {
       { leaf: { keyUsage: ['digitalSignature', 'keyCertSign'] } },
     ],
     [
+      'leaf that may sign revocation lists',
+      'PATH_LEAF_IS_CA',
+      { leaf: { keyUsage: ['digitalSignature', 'cRLSign'] } },
+    ],
+    [
       'leaf with name constraints',
       'PATH_LEAF_IS_CA',
       { leaf: { extra: [constraints({ permitted: [dns('example.com')] })] } },

@@ -91,7 +91,8 @@ function extensionsOf(wanted: Wanted, key: Subject, issuer: Issued | undefined):
 
 function basicConstraints({ ca, pathLength, basicConstraintsCritical = true }: Wanted): WriteDer[] {
   if (ca === undefined) return [];
-  const length = pathLength === undefined ? '' : int(pathLength.toString(16).padStart(2, '0'));
+  // Our reader takes a path length from an authority only.
+  const length = pathLength === undefined || !ca ? '' : int(pathLength.toString(16).padStart(2, '0'));
   const value = seq(ca ? TRUE : '', length);
   const element = extension(OID.basicConstraints, value, basicConstraintsCritical ? TRUE : '');
   return [(der) => der.put(element)];

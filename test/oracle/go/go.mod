@@ -1,0 +1,3 @@
+module mangrove.dev/oracle
+
+go 1.26.0

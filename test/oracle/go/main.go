@@ -1,0 +1,82 @@
+// Verifies chains with crypto/x509: questions come as one JSON list on standard input, answers go out as another.
+package main
+
+import (
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Certificates are DER, which encoding/json reads from base64.
+type question struct {
+	Leaf          []byte   `json:"leaf"`
+	Intermediates [][]byte `json:"intermediates"`
+	Anchors       [][]byte `json:"anchors"`
+	At            int64    `json:"at"`
+	Purpose       string   `json:"purpose"`
+}
+
+type answer struct {
+	OK     bool   `json:"ok"`
+	Reason string `json:"reason"`
+}
+
+func main() {
+	var questions []question
+	if err := json.NewDecoder(os.Stdin).Decode(&questions); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	answers := make([]answer, 0, len(questions))
+	for _, q := range questions {
+		if err := verify(q); err != nil {
+			answers = append(answers, answer{Reason: err.Error()})
+		} else {
+			answers = append(answers, answer{OK: true})
+		}
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(answers); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func verify(q question) error {
+	leaf, err := x509.ParseCertificate(q.Leaf)
+	if err != nil {
+		return err
+	}
+	intermediates, err := pool(q.Intermediates)
+	if err != nil {
+		return err
+	}
+	anchors, err := pool(q.Anchors)
+	if err != nil {
+		return err
+	}
+	purpose := x509.ExtKeyUsageServerAuth
+	if q.Purpose == "clientAuth" {
+		purpose = x509.ExtKeyUsageClientAuth
+	}
+	_, err = leaf.Verify(x509.VerifyOptions{
+		Roots:         anchors,
+		Intermediates: intermediates,
+		CurrentTime:   time.Unix(q.At, 0),
+		KeyUsages:     []x509.ExtKeyUsage{purpose},
+	})
+	return err
+}
+
+func pool(certificates [][]byte) (*x509.CertPool, error) {
+	all := x509.NewCertPool()
+	for _, der := range certificates {
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		all.AddCert(certificate)
+	}
+	return all, nil
+}
