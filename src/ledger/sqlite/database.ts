@@ -1,4 +1,4 @@
-import { closeSync, openSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { MangroveError } from '#errors/error.ts';
 import { storeFault } from '#ledger/sqlite/fault.ts';
@@ -33,7 +33,8 @@ export function openDatabase(options: DatabaseOptions, steps: readonly string[] 
   let db: DatabaseSync | undefined;
   try {
     if (options.create) createFile(path);
-    else statSync(path);
+    // SQLite would open a file that it may not write, and fail later with an error of its lock.
+    accessSync(path, constants.R_OK | constants.W_OK);
     db = new DatabaseSync(path, {
       timeout: lockWaitMs,
       enableForeignKeyConstraints: false,
