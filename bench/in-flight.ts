@@ -1,9 +1,14 @@
-/** Keeps `count` calls of a task under way for about `ms`; the milliseconds that each took. */
-export async function inFlight(count: number, ms: number, task: () => Promise<void>): Promise<number[]> {
+/** Keeps `count` calls of a task under way for about `ms`, or while there are `more`; the milliseconds that each took. */
+export async function inFlight(
+  count: number,
+  ms: number,
+  task: () => Promise<void>,
+  more: () => boolean = () => true,
+): Promise<number[]> {
   const latencies: number[] = [];
   const end = performance.now() + ms;
   async function caller(): Promise<void> {
-    for (let now = performance.now(); now < end; ) {
+    for (let now = performance.now(); now < end && more(); ) {
       await task();
       const done = performance.now();
       latencies.push(done - now);
