@@ -23,6 +23,8 @@ export interface OpenBenchmark {
   readonly round: (ms: number) => Promise<Sample>;
   /** The floor's rate, measured for about this long. */
   readonly floor: (ms: number) => Promise<number>;
+  /** Bytes that the program under test holds, where it runs in a process of its own; default: this process. */
+  readonly resident?: () => number;
   readonly close: () => Promise<void>;
 }
 
@@ -43,7 +45,7 @@ export interface Report {
   /** Milliseconds over all rounds; null where there is no request. */
   readonly p50: number | null;
   readonly p99: number | null;
-  /** Bytes that the process holds at its end. */
+  /** Bytes that the program under test holds at the end. */
   readonly rss: number;
   readonly rounds: number;
 }

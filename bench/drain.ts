@@ -1,18 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeClient } from '#kube/client.ts';
 import type { CertificateSigningRequest } from '#kube/object.ts';
 import { certificateSigningRequests } from '#kube/resource.ts';
-import { installedBinaries, localSources } from '#sandbox/binaries.ts';
-import { startControlPlane } from '#sandbox/control-plane.ts';
-import { kubectlWith } from '#sandbox/kubectl.ts';
 import { opensslRequest } from '../test/csr/support/requester.ts';
-import { type Installation, install } from '../test/support/installation.ts';
+import type { Installation } from '../test/support/installation.ts';
 import { startReplicaProcess } from '../test/support/replica-process.ts';
-import { applyShared } from '../test/support/shared-objects.ts';
 import type { Benchmark } from './benchmark.ts';
-import { scratchDirectory } from './scratch.ts';
+import { benchControlPlane } from './control-plane.ts';
 
 const requests = 2_000;
 const writers = 32;
@@ -27,28 +21,14 @@ export const drain: Benchmark = {
   pinned: false,
   rounds: 3,
   async open() {
-    const binaries = installedBinaries(localSources());
-    if (binaries === undefined) throw new Error('no control plane binaries: run `make setup`');
-    const directory = await mkdtemp(join(scratchDirectory, 'mangrove-bench-'));
-    const controlPlane = await startControlPlane({ binaries, directory, clusters: [{ name: 'bench' }] });
-    const [server] = controlPlane.clusters;
-    if (server === undefined) throw new Error('a control plane without a cluster');
-    const { kubeconfig, certificateAuthority, adminToken, url } = server;
-    const kubectl = kubectlWith({ binary: binaries.kubectl, kubeconfig, cache: join(directory, 'cache') });
-    await applyShared(kubectl);
-    const on = await install({ server: url, certificateAuthority, adminToken, directory, kubectl });
+    const { on, close } = await benchControlPlane();
     await on.createAuthority();
     const replica = await startReplicaProcess(on, 0);
     await on.readyAuthority();
-    await kubectl(['create', 'serviceaccount', 'load', '--namespace', on.namespace]);
-    const token = await kubectl(['create', 'token', 'load', '--namespace', on.namespace]);
-    await kubectl([
-      'create',
-      'clusterrolebinding',
-      'load',
-      '--clusterrole=cluster-admin',
-      `--serviceaccount=${on.namespace}:load`,
-    ]);
+    const account = `--serviceaccount=${on.namespace}:load`;
+    await on.kubectl(['create', 'serviceaccount', 'load', '--namespace', on.namespace]);
+    await on.kubectl(['create', 'clusterrolebinding', 'load', '--clusterrole=cluster-admin', account]);
+    const token = await on.kubectl(['create', 'token', 'load', '--namespace', on.namespace]);
     const load = on.client(token.trim());
 
     async function issued(): Promise<number> {
@@ -79,9 +59,7 @@ export const drain: Benchmark = {
       },
       async close() {
         await replica.kill();
-        await on.stop();
-        await controlPlane.stop();
-        await rm(directory, { recursive: true, force: true });
+        await close();
       },
     };
   },

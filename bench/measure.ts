@@ -34,7 +34,7 @@ export async function measure(benchmark: Benchmark): Promise<Report> {
     ratio: rounded(quantile(ratios, 0.5) ?? 0),
     p50: rounded(quantile(latencies, 0.5)),
     p99: rounded(quantile(latencies, 0.99)),
-    rss: process.memoryUsage.rss(),
+    rss: run.resident?.() ?? process.memoryUsage.rss(),
     rounds,
   };
 }

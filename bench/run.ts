@@ -7,9 +7,10 @@ import { issuance } from './issuance.ts';
 import { issuanceLedger } from './issuance-ledger.ts';
 import { ledger } from './ledger.ts';
 import { measure } from './measure.ts';
+import { start } from './start.ts';
 import { describeReport } from './table.ts';
 
-const benchmarks: readonly Benchmark[] = [issuance, issuanceLedger, ledger, drain];
+const benchmarks: readonly Benchmark[] = [issuance, issuanceLedger, ledger, drain, start];
 
 const usage = `usage: npm run bench -- [NAME…] [--json] [--all]
 

@@ -22,5 +22,5 @@ export function describeReport(benchmark: Benchmark, report: Report): string {
 }
 
 function grouped(value: number): string {
-  return value.toLocaleString('en', { maximumFractionDigits: 0 });
+  return value.toLocaleString('en', { maximumSignificantDigits: 3 });
 }
