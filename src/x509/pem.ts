@@ -36,7 +36,7 @@ export function parsePem(
   for (let at = skipWhitespace(source, 0); at < source.length; at = skipWhitespace(source, block.lastIndex)) {
     block.lastIndex = at;
     const match = block.exec(source);
-    if (match === null) throw damaged(source, at);
+    if (match === null || !isLineStart(source, at)) throw damaged(source, at);
     const [, begin = '', body = '', end = ''] = match;
     if (begin !== end) throw refusal('PEM_UNTERMINATED', source, at, 'begins and ends with different labels');
     if (begin !== label)
@@ -65,6 +65,9 @@ export function encodePem(label: PemLabel, der: Uint8Array): string {
 
 /** Node decodes base64 leniently: only a body that it encodes again in the very same way is accepted. */
 function decodeBody(source: string, at: number, body: string): Buffer {
+  // To OpenSSL a blank line ends a header, and an end line begins where a line does.
+  if (!body.endsWith('\n') || /(?:^|\n)\r?\n/.test(body))
+    throw refusal('PEM_BASE64_INVALID', source, at, 'has a blank line, or no line of its own for its end');
   const base64 = body.replace(/\r?\n/g, '');
   const der = Buffer.from(base64, 'base64');
   if (der.length === 0 || der.toString('base64') !== base64) {
@@ -75,7 +78,7 @@ function decodeBody(source: string, at: number, body: string): Buffer {
 
 /** Why no block begins and ends properly at `at`. */
 function damaged(source: string, at: number): X509Error {
-  if (!source.startsWith('-----BEGIN ', at)) {
+  if (!source.startsWith('-----BEGIN ', at) || !isLineStart(source, at)) {
     const code = source.includes('-----BEGIN ') ? 'PEM_TEXT_OUTSIDE_BLOCK' : 'PEM_NO_BLOCK';
     return new X509Error(code, `line ${lineOf(source, at)} is not the beginning of a PEM block`);
   }
@@ -85,6 +88,10 @@ function damaged(source: string, at: number): X509Error {
   }
   if (/^[!-9;-~]+:/m.test(source.slice(at, end))) return refusal('PEM_HEADER', source, at, 'has a header');
   return refusal('PEM_BASE64_INVALID', source, at, 'has something else than lines of base64');
+}
+
+function isLineStart(source: string, at: number): boolean {
+  return at === 0 || source[at - 1] === '\n';
 }
 
 function skipWhitespace(source: string, at: number): number {

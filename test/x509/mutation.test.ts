@@ -4,7 +4,6 @@ import { type Certificate, parseCertificate } from '#x509/certificate.ts';
 import { parseCertificateRequest } from '#x509/certificate-request.ts';
 import { buildDer, type WriteDer } from '#x509/der/builder.ts';
 import { booleanTrue, element, oid, sequence } from '#x509/der/writer.ts';
-import { X509Error } from '#x509/error.ts';
 import {
   basicConstraintsExtension,
   keyUsageExtension,
@@ -14,9 +13,10 @@ import {
 import { extensionOid } from '#x509/object-identifier.ts';
 import { encodeCertificate, encodeTbsCertificate } from '#x509/tbs-certificate.ts';
 import { opensslReadsCertificate, opensslReadsRequest } from '../oracle/openssl.ts';
-import { assemble, canonical, changeChildren, type Node, parseBer } from './support/canonical.ts';
+import { canonical, parseBer } from './support/canonical.ts';
 import { newChain } from './support/chain.ts';
 import { ascii, bits, contentsOf, int, OID, seq, set, TRUE, tlv } from './support/der.ts';
+import { attempt, damage, damaged, expectCanonical, rearranged, rearrangement } from './support/mutation.ts';
 import {
   altNames,
   exampleId,
@@ -54,95 +54,6 @@ const requests = [
 
 const { root, issuing, leaf } = newChain();
 const certificates = [root, issuing, leaf];
-
-/** Single bytes replaced, put in or taken out, anywhere. */
-const damage = fc.array(
-  fc.record({
-    at: fc.nat(2000),
-    byte: fc.nat(255),
-    how: fc.constantFrom('replace', 'flip', 'insert', 'remove'),
-  }),
-  { minLength: 1, maxLength: 3 },
-);
-type Damage = typeof damage extends fc.Arbitrary<infer T> ? T : never;
-
-function damaged(der: Buffer, changes: Damage): Buffer {
-  let bytes = der;
-  for (const { at, byte, how } of changes) {
-    const index = at % bytes.length;
-    const head = bytes.subarray(0, index);
-    const tail = bytes.subarray(how === 'insert' ? index : index + 1);
-    const middle = {
-      replace: [byte],
-      insert: [byte],
-      remove: [],
-      flip: [bytes.readUInt8(index) ^ (1 << (byte & 7))],
-    };
-    bytes = Buffer.concat([head, Buffer.from(middle[how]), tail]);
-  }
-  return bytes;
-}
-
-/** Whole elements doubled, dropped, exchanged, retagged or changed within, with all lengths right. */
-const rearrangement = fc.array(
-  fc.record({
-    parent: fc.nat(200),
-    child: fc.nat(20),
-    byte: fc.nat(255),
-    how: fc.constantFrom('double', 'drop', 'exchange', 'retag', 'replace', 'empty'),
-  }),
-  { minLength: 1, maxLength: 3 },
-);
-type Rearrangement = typeof rearrangement extends fc.Arbitrary<infer T> ? T : never;
-
-function rearranged(der: Buffer, changes: Rearrangement): Buffer {
-  let tree = parseBer(der) ?? expect.fail('no element');
-  for (const { parent, child, byte, how } of changes) {
-    tree = changeChildren(tree, parent, (children) => {
-      const index = child % Math.max(1, children.length);
-      const node = children[index];
-      if (node === undefined) return children;
-      const next = children[index + 1];
-      switch (how) {
-        case 'double':
-          return children.toSpliced(index, 0, node);
-        case 'drop':
-          return children.toSpliced(index, 1);
-        case 'exchange':
-          return next === undefined ? children : children.toSpliced(index, 2, next, node);
-        case 'retag':
-          return children.with(index, { ...node, tag: byte });
-        case 'empty':
-          return children.with(index, { ...node, contents: Buffer.alloc(0), children: node.children && [] });
-        case 'replace':
-          return children.with(index, replaced(node, byte));
-      }
-    });
-  }
-  return assemble(tree);
-}
-
-function replaced(node: Node, byte: number): Node {
-  if (node.children !== undefined || node.contents.length === 0) return node;
-  const contents = Buffer.from(node.contents);
-  contents.writeUInt8(byte, (byte * 7) % contents.length);
-  return { ...node, contents };
-}
-
-/** Undefined when refused; anything but an X509Error fails the test. */
-function attempt<T>(parse: () => T): T | undefined {
-  try {
-    return parse();
-  } catch (error) {
-    expect(error).toBeInstanceOf(X509Error);
-    return undefined;
-  }
-}
-
-function expectCanonical(der: Buffer): void {
-  const tree = parseBer(der);
-  expect(tree === undefined ? undefined : canonical(tree).toString('hex')).toBe(der.toString('hex'));
-}
 
 /** The certificate written again from what was read of it. */
 function rewritten(certificate: Certificate): Buffer {
@@ -182,7 +93,7 @@ function expectValuesRewritten(certificate: Certificate): void {
   }
 }
 
-const runs = { numRuns: 2000 };
+const runs = { numRuns: process.env.MANGROVE_LONG === '1' ? 100_000 : 2000 };
 
 describe.each([
   ['bytes', damage.map((changes) => (der: Buffer) => damaged(der, changes))],

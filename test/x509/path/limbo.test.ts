@@ -4,13 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { judge, type LimboCase } from './support/limbo.ts';
 
 /** By id of the case: why we decide otherwise. */
-const exceptions = new Map<string, string>(
-  Object.entries(readJson(join(import.meta.dirname, '../../vectors/limbo/exceptions.json'))),
+const reasons: Readonly<Record<string, string>> = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../vectors/limbo/exceptions.json'), 'utf8'),
 );
-
-function readJson<T>(path: string): T {
-  return JSON.parse(readFileSync(path, 'utf8'));
-}
+const exceptions = new Map(Object.entries(reasons));
 
 /** For cases that give no time: any day on which their certificates, which hold for a thousand years, are valid. */
 const now = 1_790_000_000;
@@ -23,7 +20,9 @@ test('each exception says why', () => {
 const suite = process.env.MANGROVE_LIMBO ?? '';
 
 describe.skipIf(suite === '')('x509-limbo, from the file that MANGROVE_LIMBO names', () => {
-  const { testcases } = suite === '' ? { testcases: [] } : readJson<{ testcases: LimboCase[] }>(suite);
+  const { testcases }: { readonly testcases: readonly LimboCase[] } = JSON.parse(
+    suite === '' ? '{"testcases":[]}' : readFileSync(suite, 'utf8'),
+  );
   const deviates = (testcase: LimboCase): boolean => judge(testcase, now).result !== testcase.expected_result;
 
   test('every case is decided as expected, or is an exception', () => {

@@ -5,13 +5,20 @@ import { attributeOid } from '#x509/object-identifier.ts';
 import { validatePath } from '#x509/path/validation.ts';
 import { ascii, seq, TRUE, tlv } from '../support/der.ts';
 import { extension } from '../support/request.ts';
-import { constraints, directory, dns, email, network, otherName, uri } from './support/constraints.ts';
+import {
+  constraints,
+  directory,
+  dns,
+  email,
+  network,
+  otherName,
+  type SubtreeLists,
+  uri,
+} from './support/constraints.ts';
 import { commonName, intermediate, leaf, now, root, type Wanted } from './support/issued.ts';
 
-type Lists = Parameters<typeof constraints>[0];
-
 /** Code of the refusal of a leaf under a root with these constraints; '' when it is accepted. */
-function code(lists: Lists | Buffer, wanted: Wanted, between: Wanted = {}): X509Code | '' {
+function code(lists: SubtreeLists | Buffer, wanted: Wanted, between: Wanted = {}): X509Code | '' {
   const anchor = root({ extra: [Buffer.isBuffer(lists) ? lists : constraints(lists)] });
   const middle = intermediate(anchor, between);
   const answer = validatePath({
@@ -31,7 +38,7 @@ const NO = 'PATH_NAME_NOT_PERMITTED';
 const OUT = 'PATH_NAME_EXCLUDED';
 const ODD = 'PATH_NAME_UNREADABLE';
 
-type Case = readonly [constraint: Lists, names: readonly GeneralName[], code: X509Code | ''];
+type Case = readonly [constraint: SubtreeLists, names: readonly GeneralName[], code: X509Code | ''];
 
 const cases: Readonly<Record<string, readonly Case[]>> = {
   'DNS names': [

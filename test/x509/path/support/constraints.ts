@@ -13,11 +13,14 @@ export const directory = (...attributes: readonly NameAttribute[]): Buffer =>
 /** An otherName of some type of somebody. */
 export const otherName = tlv(0xa0, '06032a0304', tlv(0xa0, ascii(0x0c, 'x')));
 
+/** Bases of subtrees. */
+export interface SubtreeLists {
+  readonly permitted?: readonly Buffer[];
+  readonly excluded?: readonly Buffer[];
+}
+
 /** A nameConstraints extension. */
-export function constraints(
-  lists: { readonly permitted?: readonly Part[]; readonly excluded?: readonly Part[] },
-  critical: Part = TRUE,
-): Buffer {
+export function constraints(lists: SubtreeLists, critical: Part = TRUE): Buffer {
   const list = (tag: number, bases: readonly Part[] | undefined): Part =>
     bases === undefined ? '' : tlv(tag, ...bases.map((base) => seq(base)));
   return extension(

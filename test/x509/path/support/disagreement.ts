@@ -1,5 +1,5 @@
 import { day, start } from '../../support/chain.ts';
-import { constraints, directory, dns, email, uri } from './constraints.ts';
+import { directory, dns, email, type SubtreeLists, uri } from './constraints.ts';
 import { commonName, now } from './issued.ts';
 import type { Plan, Quirk } from './plan.ts';
 
@@ -30,7 +30,7 @@ const plain: Plan = {
 };
 const leafWith = (what: Quirk): Plan => ({ ...plain, quirks: [{ where: 0, what }] });
 const authorityWith = (what: Quirk): Plan => ({ ...plain, quirks: [{ where: 1, what }] });
-const named = (names: Plan['names'], lists: Parameters<typeof constraints>[0]): Plan => ({
+const named = (names: Plan['names'], lists: SubtreeLists): Plan => ({
   ...plain,
   names,
   limits: [{ where: 1, lists }],

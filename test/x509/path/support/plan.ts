@@ -5,7 +5,7 @@ import type { PathPurpose } from '#x509/path/certificate-rules.ts';
 import { day, newKey, type Subject, start } from '../../support/chain.ts';
 import { NULL, seq, TRUE } from '../../support/der.ts';
 import { extension } from '../../support/request.ts';
-import { constraints, directory, dns, email, network, uri } from './constraints.ts';
+import { constraints, directory, dns, email, network, type SubtreeLists, uri } from './constraints.ts';
 import { commonName, type Issued, intermediate, leaf, now, root, type Wanted } from './issued.ts';
 
 /** A generated chain: how deep, and what is wrong or at least unusual in which of its certificates. */
@@ -17,7 +17,7 @@ export interface Plan {
   readonly names: readonly GeneralName[];
   readonly subject: boolean;
   readonly quirks: readonly { readonly where: number; readonly what: Quirk }[];
-  readonly limits: readonly { readonly where: number; readonly lists: Lists }[];
+  readonly limits: readonly { readonly where: number; readonly lists: SubtreeLists }[];
 }
 
 export interface BuiltChain {
@@ -26,12 +26,10 @@ export interface BuiltChain {
   readonly anchors: readonly Issued[];
 }
 
-type Lists = Parameters<typeof constraints>[0];
-
 /** Certificates are alike in all but this. */
 const quirks = {
-  expired: { notAfter: now - 1 },
-  future: { notBefore: now + 1 },
+  expired: { notBefore: start, notAfter: now - 1 },
+  future: { notBefore: now + 1, notAfter: start + 30 * day },
   'not a CA': { ca: false },
   'no basic constraints': { ca: undefined },
   'a CA': { ca: true },
