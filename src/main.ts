@@ -19,6 +19,7 @@ import { createLiveUids, liveResources, liveUid } from '#csr/signing-request/con
 import { createSigningRequestReconciler } from '#csr/signing-request/controller/reconciler.ts';
 import { createShare } from '#csr/signing-request/controller/share.ts';
 import type { LiveKind } from '#csr/signing-request/live-identity.ts';
+import type { MangroveError } from '#errors/error.ts';
 import { createKubeClient } from '#kube/client.ts';
 import { type Clock, pause, systemClock } from '#kube/clock.ts';
 import { createEventRecorder } from '#kube/event.ts';
@@ -34,10 +35,13 @@ import { createMetrics } from '#ops/metrics.ts';
 import { checkReadiness } from '#ops/readiness.ts';
 import { type Base, credentialsOf, elect, observe, openLedger, queueOf, recover, run } from '#parts.ts';
 import type { Step } from '#step.ts';
+import { checkVersions } from '#versions.ts';
 
 /** The running product. */
 export interface Mangrove {
   readonly health: HealthServer;
+  /** Resolves with the reason why this version must be stopped: what it found is of another one. */
+  readonly refused: Promise<MangroveError>;
   /** Takes no new work, finishes what is under way, gives up the Lease and closes the ledger. */
   stop(): Promise<void>;
 }
@@ -145,8 +149,10 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     onSize: (size) => frontDoor.pending(size),
     signal: draining.signal,
   });
+  const versions = checkVersions(base);
   // A conflict can be seen only with every CertificateAuthority at hand.
   const listed = Promise.all([
+    versions.passed,
     recover(base, clock, step),
     authorities.reflector.synced,
     authoritySecrets.reflector.synced,
@@ -280,6 +286,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     metrics,
     ready: () =>
       checkReadiness([
+        ['crds', versions.state],
         ['watches', () => requireSynced([...watched, backlog])],
         ['ledger', () => ledger.check().then(() => 'it can record')],
         ...handled().map((raw) => [`authority/${raw.metadata.name}`, () => canSign(raw, signers)] as const),
@@ -304,7 +311,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     metrics.close();
   }
   let stopped: Promise<void> | undefined;
-  return { health, stop: () => (stopped ??= stop()) };
+  return { health, refused: versions.refused, stop: () => (stopped ??= stop()) };
 }
 
 function sameSpec(previous: AnyObject, current: AnyObject): boolean {

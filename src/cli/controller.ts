@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { productVersion } from '#cli/version.ts';
+import { errorRow, MangroveError } from '#errors/error.ts';
 import { startMangrove } from '#main.ts';
 import { loadConfig } from '#ops/config.ts';
 import { configFields } from '#ops/config-schema.ts';
@@ -24,8 +25,12 @@ export function controllerCommand(): Command {
     });
     const mangrove = await startMangrove({ config, log, version: productVersion });
     log.info({ port: mangrove.health.port, namespace: config.namespace }, 'mangrove started');
-    log.info({ signal: await ended }, 'draining');
+    const end = await Promise.race([ended, mangrove.refused]);
+    const refusal = end instanceof MangroveError ? end : undefined;
+    if (refusal === undefined) log.info({ signal: end }, 'draining');
+    else log.fatal({ code: refusal.code }, `${refusal.message}. ${errorRow(refusal).fix}`);
     await mangrove.stop();
+    if (refusal !== undefined) throw refusal;
     log.info('mangrove ended');
   });
 }

@@ -50,6 +50,14 @@ export const kubeErrors = {
     'NotSynced',
     'Wait for the first complete lists; when it lasts, check that the API server can be reached and the roles are bound.',
   ),
+  KUBE_SCHEMA_NEWER: misconfigured(
+    'SchemaTooNew',
+    'Run the version of Mangrove that these CRDs belong to, or a newer one. To go back, see "Upgrade and downgrade" in docs/operate.md.',
+  ),
+  KUBE_SCHEMA_OLDER: misconfigured(
+    'SchemaTooOld',
+    'Apply the CRDs of this version first: `mangrove crds | kubectl apply --server-side -f -`, or all of its manifests. Objects stay.',
+  ),
   KUBE_GONE: unavailable('ResourceExpired', 'List again: the server no longer has this version.'),
   KUBE_INVALID: internal(
     'InvalidObject',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Resource } from '#kube/resource.ts';
+import { schemaVersion, schemaVersionAnnotation } from '#kube/schema-version.ts';
 
 export interface PrinterColumn {
   readonly name: string;
@@ -29,7 +30,10 @@ export function customResourceDefinition(resource: CustomResource): Json {
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}` },
+    metadata: {
+      name: `${plural}.${group}`,
+      annotations: { [schemaVersionAnnotation]: String(schemaVersion) },
+    },
     spec: {
       group,
       names: { kind, listKind: `${kind}List`, plural, singular, shortNames, categories: ['mangrove'] },

@@ -31,6 +31,14 @@ export const clusterTrustBundles: Resource = {
 /** Newest first; the spec is the same in all three (KEP-3257). */
 export const clusterTrustBundleVersions = ['v1', 'v1beta1', 'v1alpha1'] as const;
 
+export const customResourceDefinitions: Resource = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  plural: 'customresourcedefinitions',
+  kind: 'CustomResourceDefinition',
+  namespaced: false,
+};
+
 export const leases: Resource = {
   group: 'coordination.k8s.io',
   version: 'v1',

@@ -121,6 +121,7 @@ async function allowed(how: Kubectl, rights: readonly string[]): Promise<string[
 }
 
 const csr = 'certificatesigningrequests.certificates.k8s.io';
+const crds = 'customresourcedefinitions.apiextensions.k8s.io';
 const signers = 'signers.certificates.k8s.io';
 const bundles = 'clustertrustbundles.certificates.k8s.io';
 
@@ -138,6 +139,8 @@ describe('the service account', () => {
         `${verb} secrets in mangrove-system`,
         `${verb} leases.coordination.k8s.io in mangrove-system`,
       ]),
+      `get ${crds} certificateauthorities.mangrove.dev`,
+      `get ${crds} trustbundles.mangrove.dev`,
       `update ${csr}/status`,
       `sign ${signers} mangrove.dev/workload`,
       `attest ${signers} mangrove.dev/workload`,
@@ -168,6 +171,9 @@ describe('the service account', () => {
       `create ${csr}`,
       `delete ${csr}`,
       `delete ${bundles}`,
+      `get ${crds} other.example.com`,
+      `list ${crds}`,
+      `update ${crds} trustbundles.mangrove.dev`,
       'update certificateauthorities.mangrove.dev',
       'create certificateauthorities.mangrove.dev',
       'delete trustbundles.mangrove.dev',
