@@ -4,6 +4,8 @@ import { defineConfig } from 'rolldown';
 export default defineConfig({
   input: { mangrove: 'src/cli/program.ts', 'ledger-worker': 'src/ledger/worker.ts' },
   platform: 'node',
+  // Of the API client only kubeconfigs and credentials are used; its 4 MB of models have no effect but their size.
+  treeshake: { moduleSideEffects: [{ test: /@kubernetes\/client-node/, sideEffects: false }] },
   output: {
     dir: 'dist',
     format: 'esm',
