@@ -92,13 +92,17 @@ describe('KubeClient when the server or the way to it fails', () => {
   });
 
   test('a server that stays busy is not asked for ever', async () => {
-    const { client, namespace, proxy } = await setUp();
+    const { client, lines, namespace, proxy } = await setUp();
     proxy.setFault((_request, response) =>
       answer(response, 429, statusBody(429, 'TooManyRequests'), { 'retry-after': '0' }),
     );
     const listed = client.list(maps, { namespace });
     await expect(listed).rejects.toMatchObject({ code: 'KUBE_TOO_MANY_REQUESTS' });
     expect(proxy.seen).toHaveLength(4);
+    // Said once, not for each try.
+    expect(lines.map(({ msg, code }) => [msg, code])).toEqual([
+      ['the API server asks us to slow down', 'KUBE_TOO_MANY_REQUESTS'],
+    ]);
   });
 
   test('a read is tried again after a reset and after a 503', async () => {
