@@ -14,16 +14,11 @@ import { replicaReport } from '#ca/issuance/controller/replica-report.ts';
 import { createSigners } from '#ca/issuance/controller/signers.ts';
 import { newSerial, pooled, replicaByte } from '#ca/issuance/serial.ts';
 import { webCrypto } from '#ca/keys/web-crypto.ts';
-import { createBacklog } from '#csr/signing-request/controller/backlog.ts';
-import { createLiveUids, liveResources, liveUid } from '#csr/signing-request/controller/live-uids.ts';
-import { createSigningRequestReconciler } from '#csr/signing-request/controller/reconciler.ts';
-import { createShare } from '#csr/signing-request/controller/share.ts';
-import type { LiveKind } from '#csr/signing-request/live-identity.ts';
 import type { MangroveError } from '#errors/error.ts';
 import { createKubeClient } from '#kube/client.ts';
 import { type Clock, pause, systemClock } from '#kube/clock.ts';
 import { createEventRecorder } from '#kube/event.ts';
-import { type Followed, requireSynced } from '#kube/follow.ts';
+import { requireSynced } from '#kube/follow.ts';
 import { startHeartbeat } from '#kube/heartbeat.ts';
 import { createMembers } from '#kube/members.ts';
 import type { AnyObject, Lease, PartialObjectMetadata } from '#kube/object.ts';
@@ -34,6 +29,7 @@ import { type HealthServer, startHealthServer } from '#ops/health.ts';
 import { createMetrics } from '#ops/metrics.ts';
 import { checkReadiness } from '#ops/readiness.ts';
 import { type Base, credentialsOf, elect, observe, openLedger, queueOf, recover, run } from '#parts.ts';
+import { openSigningRequests } from '#signing-requests.ts';
 import type { Step } from '#step.ts';
 import { checkVersions } from '#versions.ts';
 
@@ -56,8 +52,6 @@ export interface MangroveOptions {
   readonly clock?: Clock;
 }
 
-/** Requests that one replica works on at the same time: enough to keep the API server busy, not enough to flood it. */
-const requestConcurrency = 32;
 /** A replica that is silent for four of its beats is dead to the others, which then answer what was its to answer. */
 const heartbeatMs = { intervalMs: 2_000, leaseDurationMs: 8_000 };
 const heartbeatLabel = 'mangrove.dev/heartbeat';
@@ -94,13 +88,10 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     labelSelector: authorityLabel,
     metadataOnly: true,
   });
-  const liveOf = (kind: LiveKind): Followed<string> =>
-    observe(base, liveResources[kind], (raw: AnyObject) => liveUid(kind, raw), { metadataOnly: true });
   const heartbeats = observe<Lease>(base, leases, (raw) => raw, {
     namespace: config.namespace,
     labelSelector: heartbeatLabel,
   });
-  const live = { ServiceAccount: liveOf('ServiceAccount'), Pod: liveOf('Pod'), Node: liveOf('Node') };
   const store = createSecretStore({
     client,
     namespace: config.namespace,
@@ -134,21 +125,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
   const queues = {
     authority: queueOf(base, 'authority'),
     issuing: queueOf(base, 'issuing'),
-    request: queueOf(base, 'signing-request', {
-      relist: () => backlog.names(),
-      // One that asks in a loop keeps nobody else waiting.
-      laneOf: (name) => backlog.get(name)?.spec.username ?? '',
-    }),
   };
-  const frontDoor = metrics.issuance.frontDoor('csr');
-  const backlog = createBacklog({
-    client,
-    log,
-    observer: metrics.kube.reflector('certificatesigningrequests'),
-    onRequest: (name) => queues.request.add(name),
-    onSize: (size) => frontDoor.pending(size),
-    signal: draining.signal,
-  });
   const versions = checkVersions(base);
   // A conflict can be seen only with every CertificateAuthority at hand.
   const listed = Promise.all([
@@ -165,7 +142,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     onChange(name, signer) {
       if (signer === undefined) metrics.authorities.signerGone(name);
       // What waited in vain for a signer would else come back only after its backoff.
-      for (const request of backlog.names()) queues.request.add(request);
+      requests.wake();
       heartbeat.beat().catch((error: unknown) => log.debug({ err: error }, 'heartbeat not written'));
     },
   });
@@ -182,6 +159,9 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     observer: metrics.kube.heartbeat,
     signal: ending.signal,
   });
+  const members = createMembers(heartbeats.cache, clock);
+  metrics.kube.replicas(() => members.live().length);
+  const requests = openSigningRequests(base, { ...common, signers, members, clock });
   const election = elect(base, () => {
     for (const { metadata } of handled()) queues.authority.add(metadata.name);
     bundles.resync();
@@ -217,7 +197,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
       return;
     }
     const own = handled();
-    backlog.follow(new Set(own.flatMap(({ spec }) => spec.signerNames)));
+    requests.follow(new Set(own.flatMap(({ spec }) => spec.signerNames)));
     // Whatever happens to one may begin or end the conflict of another.
     for (const name of [...own.map(({ metadata }) => metadata.name), previous?.metadata.name]) lookAt(name);
   });
@@ -243,25 +223,6 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
         describeEvidence(await bundles.verifyPublished(trustDomain, anchor)),
     },
   });
-  const members = createMembers(heartbeats.cache, clock);
-  metrics.kube.replicas(() => members.live().length);
-  const answer = createSigningRequestReconciler({
-    ...common,
-    findSigner: signers.find,
-    requireFence: signers.requireFence,
-    onDiscarded: metrics.issuance.discarded,
-    uids: createLiveUids(client, live, () => clock.monotonic()),
-    backlog,
-    share: createShare({
-      replica: config.replica,
-      members,
-      serves: (signerName) => signers.serving().includes(signerName),
-      onTakeOver: frontDoor.takenOver,
-      log,
-      monotonic: () => clock.monotonic(),
-    }),
-    observer: frontDoor,
-  });
   const controllers = listed.then(
     async () => {
       await step?.('start/control');
@@ -270,16 +231,15 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
       return [
         advancing,
         run(base, 'issuing', queues.issuing, 2, (name) => signers.reconcile(name)),
-        run(base, 'signing-request', queues.request, requestConcurrency, answer),
+        requests.run(),
       ];
     },
     // Told to stop before the first list was complete: there is nothing to drain.
     () => [],
   );
 
-  const watched = [authorities, authoritySecrets, heartbeats, ...Object.values(live)].map(
-    ({ reflector }) => reflector,
-  );
+  const own = [authorities, authoritySecrets, heartbeats].map(({ reflector }) => reflector);
+  const watched = [...own, ...requests.watched];
   const health = await startHealthServer({
     ...config.http,
     log,
@@ -287,7 +247,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     ready: () =>
       checkReadiness([
         ['crds', versions.state],
-        ['watches', () => requireSynced([...watched, backlog])],
+        ['watches', () => requireSynced([...watched, requests])],
         ['ledger', () => ledger.check().then(() => 'it can record')],
         ...handled().map((raw) => [`authority/${raw.metadata.name}`, () => canSign(raw, signers)] as const),
       ]),

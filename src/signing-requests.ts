@@ -1,0 +1,91 @@
+import type { Signers } from '#ca/issuance/controller/signers.ts';
+import type { IssueContext } from '#ca/issuance/issue.ts';
+import { createBacklog } from '#csr/signing-request/controller/backlog.ts';
+import { createLiveUids, liveResources, liveUid } from '#csr/signing-request/controller/live-uids.ts';
+import { createSigningRequestReconciler } from '#csr/signing-request/controller/reconciler.ts';
+import { createShare } from '#csr/signing-request/controller/share.ts';
+import type { LiveKind } from '#csr/signing-request/live-identity.ts';
+import type { Clock } from '#kube/clock.ts';
+import type { EventRecorder } from '#kube/event.ts';
+import type { Followed } from '#kube/follow.ts';
+import type { Members } from '#kube/members.ts';
+import type { AnyObject } from '#kube/object.ts';
+import type { Reflector } from '#kube/reflector.ts';
+import { type Base, observe, queueOf, run } from '#parts.ts';
+
+/** Requests that one replica works on at the same time: enough to keep the API server busy, not enough to flood it. */
+const requestConcurrency = 32;
+
+export interface SigningRequestsOptions extends Pick<IssueContext, 'now' | 'step'> {
+  readonly signers: Signers;
+  readonly members: Members;
+  readonly events: EventRecorder;
+  readonly newSerial: () => Buffer;
+  readonly clock: Clock;
+}
+
+/** The front door for CertificateSigningRequests. */
+export interface SigningRequests {
+  /** The watches that identities are confirmed by. */
+  readonly watched: readonly Reflector[];
+  /** From now on the requests of exactly these signer names are ours to answer. */
+  follow(signerNames: ReadonlySet<string>): void;
+  /** Looks at every request that waits: what it waited for may be there. */
+  wake(): void;
+  hasSynced(): boolean;
+  /** Answers, until the draining ends. */
+  run(): Promise<void>;
+}
+
+export function openSigningRequests(base: Base, options: SigningRequestsOptions): SigningRequests {
+  const { client, config, log, metrics, draining, ledger } = base;
+  const { signers, members, clock } = options;
+  const observer = metrics.issuance.frontDoor('csr');
+  const queue = queueOf(base, 'signing-request', {
+    relist: () => backlog.names(),
+    // One that asks in a loop keeps nobody else waiting.
+    laneOf: (name) => backlog.get(name)?.spec.username ?? '',
+  });
+  const backlog = createBacklog({
+    client,
+    log,
+    observer: metrics.kube.reflector('certificatesigningrequests'),
+    onRequest: (name) => queue.add(name),
+    onSize: observer.pending,
+    signal: draining,
+  });
+  const liveOf = (kind: LiveKind): Followed<string> =>
+    observe(base, liveResources[kind], (raw: AnyObject) => liveUid(kind, raw), { metadataOnly: true });
+  const live = { ServiceAccount: liveOf('ServiceAccount'), Pod: liveOf('Pod'), Node: liveOf('Node') };
+  const share = createShare({
+    replica: config.replica,
+    members,
+    serves: (signerName) => signers.serving().includes(signerName),
+    onTakeOver: observer.takenOver,
+    log,
+    monotonic: () => clock.monotonic(),
+  });
+  const answer = createSigningRequestReconciler({
+    ...options,
+    client,
+    ledger,
+    log,
+    backlog,
+    share,
+    observer,
+    uids: createLiveUids(client, live, () => clock.monotonic()),
+    findSigner: signers.find,
+    requireFence: signers.requireFence,
+    onDiscarded: metrics.issuance.discarded,
+  });
+
+  return {
+    watched: Object.values(live).map(({ reflector }) => reflector),
+    follow: backlog.follow,
+    wake() {
+      for (const name of backlog.names()) queue.add(name);
+    },
+    hasSynced: backlog.hasSynced,
+    run: () => run(base, 'signing-request', queue, requestConcurrency, answer),
+  };
+}
