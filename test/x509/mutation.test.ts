@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type Certificate, parseCertificate } from '#x509/certificate.ts';
 import { parseCertificateRequest } from '#x509/certificate-request.ts';
 import { buildDer, type WriteDer } from '#x509/der/builder.ts';
@@ -13,6 +13,7 @@ import {
 import { extensionOid } from '#x509/object-identifier.ts';
 import { encodeCertificate, encodeTbsCertificate } from '#x509/tbs-certificate.ts';
 import { opensslReadsCertificate, opensslReadsRequest } from '../oracle/openssl.ts';
+import { runs, timeout } from './support/campaign.ts';
 import { canonical, parseBer } from './support/canonical.ts';
 import { newChain } from './support/chain.ts';
 import { ascii, bits, contentsOf, int, OID, seq, set, TRUE, tlv } from './support/der.ts';
@@ -93,7 +94,7 @@ function expectValuesRewritten(certificate: Certificate): void {
   }
 }
 
-const runs = { numRuns: process.env.MANGROVE_LONG === '1' ? 100_000 : 2000 };
+vi.setConfig({ testTimeout: timeout });
 
 describe.each([
   ['bytes', damage.map((changes) => (der: Buffer) => damaged(der, changes))],

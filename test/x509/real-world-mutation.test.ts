@@ -1,17 +1,18 @@
 import { X509Certificate } from 'node:crypto';
 import { getCACertificates } from 'node:tls';
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { parseCertificate } from '#x509/certificate.ts';
 import { validatePath } from '#x509/path/validation.ts';
 import { encodePem, parsePem } from '#x509/pem.ts';
 import { openssl, opensslReadsCertificate } from '../oracle/openssl.ts';
 import { constraints, directory, dns, email, network, uri } from './path/support/constraints.ts';
 import { commonName, intermediate, leaf, now, root } from './path/support/issued.ts';
+import { runs, timeout } from './support/campaign.ts';
 import { attempt, damage, damaged, expectCanonical, rearranged, rearrangement } from './support/mutation.ts';
 import { signedRequest } from './support/request.ts';
 
-const runs = { numRuns: process.env.MANGROVE_LONG === '1' ? 100_000 : 2000 };
+vi.setConfig({ testTimeout: timeout });
 
 /** Roots that browsers trust, as far as we read them: keys, names and extensions of a hundred makers. */
 const roots = getCACertificates('bundled')

@@ -104,12 +104,12 @@ class Search {
   /** The whole chain, once an anchor is reached. Each level costs a signature check, so the budget bounds the tree. */
   #climb(chain: readonly Certificate[], last: Certificate): readonly Certificate[] | undefined {
     const issuers = this.#issuersOf(last, chain);
-    if (issuers.length === 0) this.#note(chain, 0, [unknownIssuer(last)]);
+    if (issuers.length === 0) this.#note(chain, chain.length, [unknownIssuer(last)]);
     for (const issuer of issuers) {
       const { certificate, anchor } = issuer;
       const longer = [...chain, certificate];
       const faults = this.#faultsAbove(chain, last, issuer);
-      if (faults.length > 0) this.#note(longer, anchor ? 0.5 : 0, faults);
+      if (faults.length > 0) this.#note(longer, longer.length + likelihood(last, issuer), faults);
       else if (anchor) return longer;
       else {
         const found = this.#climb(longer, certificate);
@@ -121,8 +121,8 @@ class Search {
 
   /** Anchors first, then those whose key id fits; no certificate twice in a chain, nor one key under one name. */
   #issuersOf(last: Certificate, chain: readonly Certificate[]): readonly Candidate[] {
-    const rank = ({ certificate, anchor }: Candidate): number =>
-      (anchor ? 0 : 2) + (certificate.subjectKeyId === last.authorityKeyId ? 0 : 1);
+    const rank = (candidate: Candidate): number =>
+      (candidate.anchor ? 0 : 2) + (hasNamedKey(candidate, last) ? 0 : 1);
     return this.#candidates
       .filter(({ certificate }) => certificate.subject.der.equals(last.issuer.der))
       .filter(({ certificate }) => !chain.some((other) => isSameEntity(certificate, other)))
@@ -158,11 +158,17 @@ class Search {
     });
   }
 
-  #note(attempt: readonly Certificate[], bonus: number, faults: Faults): void {
-    const rank = attempt.length + bonus;
+  #note(attempt: readonly Certificate[], rank: number, faults: Faults): void {
     if (rank > this.#furthest.rank) this.#furthest = { valid: false, attempt, faults, rank };
   }
 }
+
+const hasNamedKey = ({ certificate }: Candidate, issued: Certificate): boolean =>
+  certificate.subjectKeyId !== undefined && certificate.subjectKeyId === issued.authorityKeyId;
+
+/** Of several that failed as the issuer, the one that it most likely was: its faults are what should be mended. */
+const likelihood = (issued: Certificate, candidate: Candidate): number =>
+  (hasNamedKey(candidate, issued) ? 0.5 : 0) + (candidate.anchor ? 0.25 : 0);
 
 function isSameEntity(one: Certificate, other: Certificate): boolean {
   return one.subject.der.equals(other.subject.der) && one.publicKey.spki.equals(other.publicKey.spki);

@@ -4,6 +4,7 @@ import { validatePath } from '#x509/path/validation.ts';
 import { encodePem } from '#x509/pem.ts';
 import { type GoQuestion, goVerify } from '../../oracle/go.ts';
 import { opensslVerify } from '../../oracle/openssl.ts';
+import { long, timeout } from '../support/campaign.ts';
 import { disagreements, type Oracle } from './support/disagreement.ts';
 import type { Issued } from './support/issued.ts';
 import { type BuiltChain, build, type Plan, plans } from './support/plan.ts';
@@ -103,14 +104,13 @@ describe('each known disagreement is one', () => {
 });
 
 /** Without MANGROVE_LONG the same chains each time; with it many, and others each time. */
-const sample: fc.Parameters<Plan> =
-  process.env.MANGROVE_LONG === '1' ? { numRuns: 3000 } : { numRuns: 100, seed: 5280 };
+const sample: fc.Parameters<Plan> = long ? { numRuns: 3000 } : { numRuns: 100, seed: 5280 };
 
 describe('generated chains', () => {
   let judged: readonly Judged[];
   beforeAll(() => {
     judged = judge(fc.sample(plans, sample));
-  }, 900_000);
+  }, timeout);
 
   test('there are some that hold, and some that do not', () => {
     expect(judged.filter(({ ours }) => ours.ok).length).toBeGreaterThan(20);

@@ -120,6 +120,22 @@ describe('chains are not found', () => {
     );
   });
 
+  test('under an authority that is expired, and that is what is said, whatever else has its name', () => {
+    const anchor = root({ notAfter: now - 1 });
+    const expired = intermediate(root({ name: 'upper' }), {
+      name: 'root',
+      key: anchor.key,
+      notAfter: now - 1,
+    });
+    for (const anchors of [
+      [root(), anchor, root()],
+      [root(), root()],
+    ]) {
+      const end = leaf(anchor);
+      expect(codesOf(validate(end, [expired], anchors))).toEqual(['PATH_EXPIRED']);
+    }
+  });
+
   test('under a root of the right name with another key', () => {
     expect(codesOf(validate(leaf(root()), [], [root()]))).toEqual(['PATH_SIGNATURE_INVALID']);
   });
@@ -160,6 +176,10 @@ describe('the budget', () => {
     const answer = validate(end, impostors, []);
     expect(codesOf(answer)).toEqual(['PATH_SIGNATURE_INVALID']);
     expect(answer.signatureChecks).toBe(pathLimits.candidates);
+    const twins = Array.from({ length: 20 }, () =>
+      intermediate(root({ name: 'other' }), { name: 'root', key: anchor.key }),
+    );
+    expect(validate(end, twins, [anchor]).signatureChecks).toBe(1);
   });
 
   test('the key id decides which candidate is tried first, and nothing else', () => {

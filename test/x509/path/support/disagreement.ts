@@ -128,6 +128,19 @@ const refusedThere: readonly Disagreement[] = [
     example: authorityWith('no key usage'),
   },
   {
+    oracle: 'OpenSSL',
+    why: 'to OpenSSL a certificate with the name of its issuer and no key id of its own is signed by itself',
+    theirs: /^error 18 at 0 /,
+    when: (plan) => hasQuirk('self-issued')(plan) && hasQuirk('no subject key id')(plan),
+    example: {
+      ...plain,
+      quirks: [
+        { where: 0, what: 'self-issued' },
+        { where: 0, what: 'no subject key id' },
+      ],
+    },
+  },
+  {
     oracle: 'Go',
     why: 'Go does not know constraints on directory names, and refuses them when critical',
     theirs: /^x509: unhandled critical extension/,
