@@ -65,6 +65,9 @@ export interface ReflectorTiming {
 }
 
 export interface Reflector {
+  /** Plural of the resource. */
+  readonly resource: string;
+  state(): ReflectorState;
   /** After the first complete list; rejects only when the signal aborts before it. */
   readonly synced: Promise<void>;
   hasSynced(): boolean;
@@ -257,11 +260,14 @@ export function startReflector<T, Index extends string = never, Raw extends AnyO
     ended?.();
   }
 
-  const ended = observer.started?.({
+  const status: ReflectorStatus = {
     state: () => state ?? 'listing',
     lagMs: () => clock.monotonic() - (contact ?? began),
-  });
+  };
+  const ended = observer.started?.(status);
   return {
+    resource: resource.plural,
+    state: status.state,
     synced,
     hasSynced: () => everListed,
     lastContact: () => contact,

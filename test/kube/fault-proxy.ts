@@ -17,6 +17,9 @@ type Forward = () => void;
 export type Fault = (request: IncomingMessage, response: ServerResponse, forward: Forward) => void;
 
 export interface FaultProxy {
+  readonly url: string;
+  /** PEM of the certificate that it serves at first. */
+  readonly certificate: string;
   readonly credentials: Credentials;
   /** Path of the kubeconfig that leads here. */
   readonly kubeconfig: string;
@@ -53,9 +56,10 @@ export async function faultProxy(): Promise<FaultProxy> {
   const sockets = new Set<Socket>();
   let fault: Fault | undefined;
 
+  const served = selfSigned(directory);
   const server = createServer(
     {
-      ...selfSigned(directory),
+      ...served,
       ALPNProtocols: ['h2', 'http/1.1'],
       requestCert: true,
       rejectUnauthorized: false,
@@ -102,6 +106,8 @@ export async function faultProxy(): Promise<FaultProxy> {
   };
   writeKubeconfig();
   return {
+    url: `https://127.0.0.1:${port}`,
+    certificate: served.cert,
     credentials: loadCredentials({ kubeconfig, rereadMs: 0 }),
     kubeconfig,
     directory,

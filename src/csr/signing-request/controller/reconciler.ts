@@ -11,7 +11,7 @@ import type { Share } from '#csr/signing-request/controller/share.ts';
 import { awaitsSignature, withCertificate, withFailure } from '#csr/signing-request/signing-request.ts';
 import { errorCode, errorMessage, errorRow } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
-import { isConflict, isNotFound } from '#kube/error.ts';
+import { isConflict, isNotFound, isOutcomeUnknown } from '#kube/error.ts';
 import type { EventRecorder } from '#kube/event.ts';
 import type { CertificateSigningRequest } from '#kube/object.ts';
 import { certificateSigningRequests } from '#kube/resource.ts';
@@ -81,12 +81,25 @@ export function createSigningRequestReconciler(
       // It changed or went away while we signed: what it is now arrives by the watch, and the serial is in the ledger.
       if (isConflict(error) || isNotFound(error)) return false;
       if (given.outcome === 'issued')
+      if (isOutcomeUnknown(error) && (await wasWritten(answered))) {
+        unwritten.delete(request.metadata.name);
+        return true;
+      }
         unwritten.set(request.metadata.name, { uid: request.metadata.uid, given });
       throw error;
     }
   }
 
   function tell(request: CertificateSigningRequest, given: Answer, seconds: number): void {
+  /** Whether our answer stands although nobody told us. When it cannot be read either, it is not known to stand. */
+  async function wasWritten({ metadata, status }: CertificateSigningRequest): Promise<boolean> {
+    const live = await client
+      .get<CertificateSigningRequest>(certificateSigningRequests, metadata.name)
+      .catch(() => undefined);
+    if (live === undefined || live.metadata.uid !== metadata.uid || awaitsSignature(live)) return false;
+    return live.status?.certificate === status?.certificate;
+  }
+
     const about = {
       request: request.metadata.name,
       signerName: request.spec.signerName,
