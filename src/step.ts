@@ -24,6 +24,7 @@ export const stepNames = [
   'issue/result',
   'issue/reply',
   'answer/write',
+  'answer/tell',
 ] as const;
 
 export type StepName = (typeof stepNames)[number];

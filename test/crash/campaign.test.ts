@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type StepName, stepNames } from '#step.ts';
+import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
+import { type Death, killReplicaProcesses } from '../support/replica-process.ts';
+import { bundleReplica } from './replica-bundle.ts';
+import { openScene } from './scene.ts';
+import { type Watcher, watchEverything } from './watcher.ts';
+
+let server: TestControlPlane;
+let watcher: Watcher;
+let program: string;
+beforeAll(async () => {
+  server = await controlPlane();
+  [watcher, program] = await Promise.all([watchEverything(server), bundleReplica(server.directory)]);
+});
+afterAll(async () => {
+  await killReplicaProcesses();
+  watcher.stop();
+});
+
+/**
+ * Every step once, in the order of a first start: what one death leaves undone lies before the next one, so each replica
+ * begins with the remains of all earlier ones. Then a few in the middle of other work.
+ */
+const successions: readonly (readonly Death[])[] = [
+  ...[0, 5, 10, 15].map((from) => stepNames.slice(from, from + 5).map((step) => ({ step }))),
+  [
+    { step: 'authority/status', count: 2 },
+    { step: 'issue/result', count: 3 },
+    { step: 'answer/write', count: 2 },
+    ...stepNames.slice(20).map((step) => ({ step })),
+  ],
+];
+
+const told = (deaths: readonly Death[]): string =>
+  deaths.map(({ step, count = 1 }) => (count === 1 ? step : `${step} × ${count}`)).join(', then at ');
+
+test.concurrent.for(successions.map((deaths) => [told(deaths), deaths] as const))(
+  'replicas die at %s',
+  { timeout: 400_000 },
+  async ([, deaths]) => {
+    const scene = await openScene(server, watcher, program);
+    try {
+      // They wait for the authority that does not exist yet.
+      await scene.ask(3);
+      for (const death of deaths) {
+        await scene.died(await scene.start(0, death), death);
+        await scene.ask(1);
+        expect(await scene.judge({ death }), `after ${death.step}`).toEqual([]);
+      }
+      const survivor = await scene.start(0);
+      await scene.settled();
+      expect(await scene.judge({ survivors: new Map([[0, survivor]]) })).toEqual([]);
+    } finally {
+      await scene.close();
+    }
+  },
+);
+
+test('every step is told in docs/architecture.md, and no other', () => {
+  const page = readFileSync(new URL('../../docs/architecture.md', import.meta.url), 'utf8');
+  const told = [...page.matchAll(/^\| `([a-z-]+\/[a-z-]+)`: /gm)].map(([, name]) => name as StepName);
+  expect(told.toSorted()).toEqual(stepNames.toSorted());
+});

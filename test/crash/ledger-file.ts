@@ -1,0 +1,87 @@
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+/** What stands in a ledger about one serial; digests in hex. */
+export interface Entry {
+  /** Whose ledger. */
+  readonly replica: string;
+  readonly serial: string;
+  readonly kind: string;
+  readonly issuer: string;
+  readonly requestUid: string;
+  readonly identity: string;
+  readonly spkiSha256: string;
+  readonly tbsSha256: string;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** Undefined for an intent that has no result. */
+  readonly outcome: string | undefined;
+  readonly certificateSha256: string | undefined;
+}
+
+type RawRecord = Partial<Entry> & { readonly serial: string };
+
+const rowPerRecord = `
+  SELECT json_object('serial', lower(hex(serial)), 'kind', kind, 'issuer', issuer, 'requestUid', request_uid,
+    'identity', identity, 'spkiSha256', lower(hex(spki_sha256)), 'tbsSha256', lower(hex(tbs_sha256)),
+    'notBefore', not_before, 'notAfter', not_after) AS record FROM intent
+  UNION ALL
+  SELECT json_object('serial', lower(hex(serial)), 'outcome', outcome,
+    'certificateSha256', nullif(lower(hex(certificate_sha256)), '')) FROM result JOIN intent ON intent.id = result.intent`;
+const rowPerCommit = 'SELECT value AS record FROM batch, json_each(records) ORDER BY batch.id, key';
+
+/** Reads the tables of a ledger past the product's code, from a copy: looking must not repair. The replica has ended. */
+export function readLedger(replica: string, path: string): Entry[] {
+  const folder = mkdtempSync(join(tmpdir(), 'mangrove-crash-'));
+  try {
+    const copy = join(folder, 'ledger.db');
+    for (const end of ['', '-wal']) if (existsSync(path + end)) copyFileSync(path + end, copy + end);
+    const db = new DatabaseSync(copy);
+    try {
+      const { integrity_check: whole } = db.prepare('PRAGMA integrity_check').get() ?? {};
+      if (whole !== 'ok') throw new Error(`the ledger of ${replica} is damaged: ${String(whole)}`);
+      return entriesOf(replica, db);
+    } finally {
+      db.close();
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function entriesOf(replica: string, db: DatabaseSync): Entry[] {
+  const packed = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'batch'").get() !== undefined;
+  const bySerial = new Map<string, Entry>();
+  for (const row of db.prepare(packed ? rowPerCommit : rowPerRecord).all()) {
+    const record = JSON.parse(String(row['record'])) as RawRecord;
+    const { serial, outcome } = record;
+    const intent = bySerial.get(serial);
+    if ((outcome === undefined) === (intent !== undefined)) {
+      throw new Error(
+        `the ledger of ${replica} has ${outcome ?? 'an intent'} of serial ${serial} twice, or first`,
+      );
+    }
+    const { certificateSha256 } = record;
+    if (intent !== undefined && intent.outcome !== undefined) {
+      throw new Error(`the ledger of ${replica} has two results of serial ${serial}`);
+    }
+    if (intent !== undefined) bySerial.set(serial, { ...intent, outcome, certificateSha256 });
+    else bySerial.set(serial, { ...blank, ...record, replica });
+  }
+  return [...bySerial.values()];
+}
+
+const blank = {
+  kind: '',
+  issuer: '',
+  requestUid: '',
+  identity: '',
+  spkiSha256: '',
+  tbsSha256: '',
+  notBefore: 0,
+  notAfter: 0,
+  outcome: undefined,
+  certificateSha256: undefined,
+};

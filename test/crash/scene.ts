@@ -1,0 +1,156 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CertificateSigningRequest } from '#kube/object.ts';
+import { certificateSigningRequests } from '#kube/resource.ts';
+import type { Config } from '#ops/config-schema.ts';
+import { approveDirectly, ask, opensslRequest, requester } from '../csr/support/requester.ts';
+import { type Installation, install, type TestServer } from '../support/installation.ts';
+import { type Death, type ReplicaProcess, startReplicaProcess } from '../support/replica-process.ts';
+import { violations } from './checker.ts';
+import type { Report } from './evidence.ts';
+import { readLedger } from './ledger-file.ts';
+import type { Condition, Watcher } from './watcher.ts';
+
+/** An installation whose replicas die, and what they owe to their requesters. */
+export interface Scene {
+  /** Creates and approves so many requests, each of a key of its own. */
+  ask(count: number): Promise<void>;
+  /** A replica begins; it dies by itself where `death` says so. */
+  start(ordinal: number, death?: Death): Promise<ReplicaProcess>;
+  /** Until it has died at its step. */
+  died(replica: ReplicaProcess, death: Death): Promise<void>;
+  /** Until everything that was asked for is answered and the authority is in service. */
+  settled(): Promise<void>;
+  /**
+   * Judges all that happened so far: with every replica dead, one of them by `death`; or, when it is settled, after ending
+   * those that live in good order.
+   */
+  judge(end: { readonly death: Death } | { readonly survivors: Survivors }): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** By ordinal. */
+type Survivors = ReadonlyMap<number, ReplicaProcess>;
+
+/** A leader that was killed is succeeded within seconds, on a machine that has other things to do, too. */
+const leaderElection = { leaseDurationSeconds: 4, renewDeadlineSeconds: 3, retryPeriodSeconds: 1 };
+const patienceMs = 90_000;
+
+/** @param program bundle of a replica that can be killed */
+export async function openScene(server: TestServer, watcher: Watcher, program: string): Promise<Scene> {
+  const on = await install(server);
+  await on.createAuthority();
+  const web = await requester(on, 'web');
+  const asked: string[] = [];
+  let known = new Set<string>();
+  const configs = new Map<number, Promise<Config>>();
+  const hasty: Installation = { ...on, config: configOf };
+
+  function configOf(ordinal = 0): Promise<Config> {
+    const made = configs.get(ordinal) ?? on.config(ordinal).then((config) => ({ ...config, leaderElection }));
+    configs.set(ordinal, made);
+    return made;
+  }
+
+  function logOf(ordinal: number): string {
+    const path = join(on.directory, `replica-${ordinal}.log`);
+    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+  }
+
+  return {
+    async ask(count) {
+      const made = Array.from({ length: count }, async () => {
+        const name = await ask(web, on, opensslRequest());
+        asked.push(name);
+        await approveDirectly(on, name);
+      });
+      await Promise.all(made);
+    },
+    start: (ordinal, death) => startReplicaProcess(hasty, ordinal, death, program),
+    async died(replica, { step, count = 1 }) {
+      const ending = await Promise.race([replica.gone, sleep(patienceMs, undefined, { ref: false })]);
+      if (ending?.signal === 'SIGKILL') return;
+      const what = ending === undefined ? 'was not reached' : `ended with ${JSON.stringify(ending)} instead`;
+      throw new Error(`step ${step} × ${count} ${what}`);
+    },
+    async settled() {
+      const deadline = performance.now() + patienceMs;
+      for (const name of asked) await until(deadline, () => isAnswered(on, name), `${name} is answered`);
+      await until(deadline, () => isServed(on, watcher), `${on.authority} is in service`);
+    },
+    async judge(end) {
+      const survivors: Survivors = 'survivors' in end ? end.survivors : new Map();
+      const reports = await Promise.all(
+        [...survivors].map(async ([ordinal, replica]) => {
+          const report = await reportOf(ordinal, replica, () => logOf(ordinal));
+          await replica.kill('SIGTERM');
+          return report;
+        }),
+      );
+      await watcher.caughtUp();
+      const ordinals = [...configs.keys()];
+      const entries = ordinals.flatMap((ordinal) => ledgerOf(on, ordinal));
+      const fresh = entries.filter(({ serial }) => !known.has(serial));
+      known = new Set(entries.map(({ serial }) => serial));
+      return violations({
+        ...on,
+        watcher,
+        spiffeId: web.spiffeId,
+        entries,
+        reports,
+        fallen: 'death' in end ? { step: end.death.step, fresh } : undefined,
+        settled: 'survivors' in end,
+        log: ordinals.map(logOf).join(''),
+      });
+    },
+    close: () => on.stop(),
+  };
+}
+
+function ledgerOf({ directory }: Installation, ordinal: number) {
+  const path = join(directory, `mangrove-${ordinal}.db`);
+  return existsSync(path) ? readLedger(`mangrove-${ordinal}`, path) : [];
+}
+
+/** What this life of the replica said of earlier ones: its own lines of the log, and its metrics. */
+async function reportOf(ordinal: number, replica: ReplicaProcess, log: () => string): Promise<Report> {
+  const answer = await fetch(`http://127.0.0.1:${replica.port}/metrics`);
+  const gauge = /^mangrove_ledger_unresolved_intents (\d+)$/m.exec(await answer.text())?.[1];
+  const lines = log()
+    .split('\n')
+    .filter((line) => line.includes('an earlier process may have signed'))
+    .map((line) => JSON.parse(line) as { readonly pid: number; readonly serial: string });
+  const serials = lines.filter(({ pid }) => pid === replica.pid).map(({ serial }) => serial);
+  return { replica: `mangrove-${ordinal}`, serials, gauge: Number(gauge) };
+}
+
+async function isAnswered({ admin }: Installation, name: string): Promise<boolean> {
+  const { status } = await admin.get<CertificateSigningRequest>(certificateSigningRequests, name);
+  // A refusal is an answer, too: the checks judge it.
+  const refused = status?.conditions?.some(({ type }) => type !== 'Approved') === true;
+  return refused || status?.certificate !== undefined;
+}
+
+/** Both statuses say so: what follows is judged, this is waited for. */
+async function isServed({ authority, trustDomain }: Installation, watcher: Watcher): Promise<boolean> {
+  const ready = (kind: 'authorities' | 'trustBundles', isOwn: (name: string) => boolean): boolean => {
+    const last = watcher.history(kind).findLast(({ object }) => isOwn(object.metadata.name));
+    return last?.object.status?.conditions?.some(isReady) === true;
+  };
+  return (
+    ready('authorities', (name) => name === authority) &&
+    ready('trustBundles', (name) => name === trustDomain)
+  );
+}
+
+function isReady({ type, status }: Condition): boolean {
+  return type === 'Ready' && status === 'True';
+}
+
+async function until(deadline: number, look: () => Promise<boolean>, what: string): Promise<void> {
+  while (!(await look())) {
+    if (performance.now() > deadline) throw new Error(`it never came: ${what}`);
+    await sleep(100);
+  }
+}
