@@ -81,17 +81,16 @@ export function createSigningRequestReconciler(
     } catch (error) {
       // It changed or went away while we signed: what it is now arrives by the watch, and the serial is in the ledger.
       if (isConflict(error) || isNotFound(error)) return false;
-      if (given.outcome === 'issued')
       if (isOutcomeUnknown(error) && (await wasWritten(answered))) {
         unwritten.delete(request.metadata.name);
         return true;
       }
+      if (given.outcome === 'issued')
         unwritten.set(request.metadata.name, { uid: request.metadata.uid, given });
       throw error;
     }
   }
 
-  function tell(request: CertificateSigningRequest, given: Answer, seconds: number): void {
   /** Whether our answer stands although nobody told us. When it cannot be read either, it is not known to stand. */
   async function wasWritten({ metadata, status }: CertificateSigningRequest): Promise<boolean> {
     const live = await client
@@ -101,6 +100,7 @@ export function createSigningRequestReconciler(
     return live.status?.certificate === status?.certificate;
   }
 
+  function tell(request: CertificateSigningRequest, given: Answer, seconds: number): void {
     const about = {
       request: request.metadata.name,
       signerName: request.spec.signerName,
