@@ -218,6 +218,7 @@ describe('constraints without a meaning are refused', () => {
   test('lists without subtrees, and numbers that RFC 5280 does not use', () => {
     expect(code(raw(seq()), {})).toBe('NAME_CONSTRAINTS_INVALID');
     expect(code({ permitted: [] }, {})).toBe('NAME_CONSTRAINTS_INVALID');
+    expect(code({ permitted: [], excluded: [dns('example.com')] }, {})).toBe('NAME_CONSTRAINTS_INVALID');
     const many = Array.from({ length: 1025 }, () => dns('example.com'));
     expect(code({ excluded: many }, {})).toBe('NAME_CONSTRAINTS_INVALID');
     const minimum = raw(seq(tlv(0xa0, seq(dns('example.com'), '800101'))));
