@@ -11,6 +11,7 @@ import { authorityLabel } from '#ca/authority/secret.ts';
 import { canSign } from '#ca/issuance/controller/can-sign.ts';
 import { createFence } from '#ca/issuance/controller/fence.ts';
 import { replicaReport } from '#ca/issuance/controller/replica-report.ts';
+import { createReportedKeys } from '#ca/issuance/controller/reported-keys.ts';
 import { createSigners } from '#ca/issuance/controller/signers.ts';
 import { newSerial, pooled, replicaByte } from '#ca/issuance/serial.ts';
 import { webCrypto } from '#ca/keys/web-crypto.ts';
@@ -139,6 +140,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     replica: config.replica,
     fence: createFence(clock, serverClock.skewSeconds),
     observer: metrics.authorities,
+    reportedKeys: createReportedKeys(heartbeats.cache),
     onChange(name, signer) {
       if (signer === undefined) metrics.authorities.signerGone(name);
       // What waited in vain for a signer would else come back only after its backoff.

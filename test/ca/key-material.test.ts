@@ -1,11 +1,20 @@
-import { createPrivateKey } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Secret } from '#kube/object.ts';
 import { secrets } from '#kube/resource.ts';
-import { answered, askMany, requester } from '../csr/support/requester.ts';
+import {
+  answered,
+  approve,
+  ask,
+  askMany,
+  failureOf,
+  type Requester,
+  requester,
+} from '../csr/support/requester.ts';
 import { controlPlane } from '../support/control-plane.ts';
 import { type Installation, install } from '../support/installation.ts';
-import { secretOf, startExposedReplica } from './support/exposed-replica.ts';
+import { type ExposedReplica, secretOf, startExposedReplica } from './support/exposed-replica.ts';
 import { type Finds, needles, search } from './support/needles.ts';
 
 /** All that a replica lets out, and what it holds: its secrets are asked for when the rest was taken. */
@@ -14,23 +23,25 @@ interface Exposure {
   readonly heap: Finds;
   readonly memory: Finds;
   readonly told: Buffer;
-  readonly issuingKeys: readonly Buffer[];
+  readonly issuingKeys: readonly KeyObject[];
 }
 
 let on: Installation;
-let root: Buffer;
+let web: Requester;
+let first: ExposedReplica;
+let root: KeyObject;
 /** Of the replica that made the root, and of one that read it. Both signed. */
 let maker: Exposure;
 let reader: Exposure;
 
-async function rootKey(): Promise<Buffer> {
+async function rootKey(): Promise<KeyObject> {
   const { namespace, authority, admin } = on;
   const { data } = await admin.get<Secret>(secrets, `${authority}-authority-1`, { namespace });
   const pem = Buffer.from(data?.['tls.key'] ?? '', 'base64');
-  return secretOf(createPrivateKey(pem).export({ format: 'jwk' }).d);
+  return createPrivateKey(pem);
 }
 
-async function expose(replica: Awaited<ReturnType<typeof startExposedReplica>>): Promise<Exposure> {
+async function expose(replica: ExposedReplica): Promise<Exposure> {
   const { decoy, port } = replica;
   const pages = ['metrics', 'readyz', 'livez'].map((page) => fetch(`http://127.0.0.1:${port}/${page}`));
   const answers = await Promise.all(pages.map(async (page) => Buffer.from(await (await page).arrayBuffer())));
@@ -40,8 +51,8 @@ async function expose(replica: Awaited<ReturnType<typeof startExposedReplica>>):
   const issuingKeys = await replica.keys();
   const wanted = [
     ...needles(decoy, 'decoy'),
-    ...needles(root, 'root'),
-    ...issuingKeys.flatMap((key) => needles(key, 'issuing')),
+    ...needles(secretOf(root), 'root'),
+    ...issuingKeys.flatMap((key) => needles(secretOf(key), 'issuing')),
   ];
   return { heap: search(heap, wanted), memory: search(memory, wanted), told, issuingKeys };
 }
@@ -56,17 +67,20 @@ function formsOf(key: 'decoy' | 'root' | 'issuing', finds: Finds): string[] {
 beforeAll(async () => {
   on = await install(await controlPlane());
   await on.createAuthority();
-  const first = await startExposedReplica(on, 0);
+  first = await startExposedReplica(on, 0);
   await on.readyAuthority();
   const second = await startExposedReplica(on, 1);
-  const by = await requester(on, 'web');
-  for (const name of await askMany(by, on, 30)) await answered(on, name);
+  web = await requester(on, 'web');
+  for (const name of await askMany(web, on, 30)) await answered(on, name);
   root = await rootKey();
   maker = await expose(first);
   reader = await expose(second);
-  await Promise.all([first.stop(), second.stop()]);
+  await second.stop();
 }, 120_000);
-afterAll(() => on.stop());
+afterAll(async () => {
+  await first.stop();
+  await on.stop();
+});
 
 const none: Finds = {};
 
@@ -96,7 +110,7 @@ describe('a key', () => {
   test('is in no log line, metric or health page', () => {
     for (const { told, issuingKeys } of [maker, reader]) {
       expect(told.includes('certificate issued')).toBe(true);
-      for (const key of [root, ...issuingKeys]) expect(search(told, needles(key))).toEqual(none);
+      for (const key of [root, ...issuingKeys]) expect(search(told, needles(secretOf(key)))).toEqual(none);
     }
   });
 
@@ -108,11 +122,24 @@ describe('a key', () => {
     );
     expect(objects.includes(on.authority)).toBe(true);
     for (const key of [root, ...maker.issuingKeys, ...reader.issuingKeys]) {
-      expect(search(objects, needles(key))).toEqual(none);
+      expect(search(objects, needles(secretOf(key)))).toEqual(none);
     }
-    expect(Object.keys(search(secret, needles(root)))).toEqual(['PEM in base64']);
+    expect(Object.keys(search(secret, needles(secretOf(root))))).toEqual(['PEM in base64']);
     for (const key of [...maker.issuingKeys, ...reader.issuingKeys]) {
-      expect(search(secret, needles(key))).toEqual(none);
+      expect(search(secret, needles(secretOf(key)))).toEqual(none);
     }
   });
+});
+
+/** Whoever has such a key can prove that; it is refused all the same. */
+test('the key of a root, of this replica or of one that is gone is refused in a request', async () => {
+  const keys = [root, ...maker.issuingKeys, ...reader.issuingKeys];
+  expect(keys).toHaveLength(3);
+  for (const key of keys) {
+    const input = key.export({ type: 'pkcs8', format: 'pem' });
+    const script = 'cat | openssl req -new -subj / -key /dev/stdin';
+    const name = await ask(web, on, execFileSync('sh', ['-c', script], { input, encoding: 'utf8' }));
+    await approve(on, name);
+    expect(failureOf(await answered(on, name))?.reason).toBe('KeyIsAuthority');
+  }
 });

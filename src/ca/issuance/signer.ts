@@ -5,8 +5,8 @@ import type { LeafProfile } from '#ca/issuance/profile.ts';
 export interface Signer {
   readonly profile: LeafProfile;
   readonly issuing: IssuingKey;
-  /** Key ids (SKI in hex) of every authority and issuing key that this replica knows: no leaf may have such a key. */
-  readonly authorityKeyIds: ReadonlySet<string>;
+  /** Key ids (SKI in hex) of every authority and issuing key that this replica knows of: no leaf may have such a key. */
+  readonly authorityKeyIds: Pick<ReadonlySet<string>, 'has'>;
 }
 
 /**

@@ -38,7 +38,8 @@ process.on('message', (message: string) => {
   const [command, path] = message.split(' ');
   if (command === 'snapshot') process.send?.(writeHeapSnapshot(path));
   // What is asked for last: from here on the keys do lie in this heap.
-  if (command === 'keys') process.send?.(made.map((key) => key.deref()?.export({ format: 'jwk' }).d));
+  if (command === 'keys')
+    process.send?.(made.map((key) => key.deref()?.export({ format: 'pem', type: 'pkcs8' })));
 });
 process.once('SIGTERM', () => void mangrove.stop().then(() => process.exit(0)));
 process.once('disconnect', () => process.exit(1));

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ export interface ExposedReplica {
   /** What lies in its writable memory, as a core dump would have it. */
   memory(): Buffer[];
   /** Of the keys that it made and still holds. To be asked for last. */
-  keys(): Promise<Buffer[]>;
+  keys(): Promise<KeyObject[]>;
   stop(): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export async function startExposedReplica(on: Installation, ordinal: number): Pr
 
   return {
     port,
-    decoy: secretOf(privateKey.export({ format: 'jwk' }).d),
+    decoy: secretOf(privateKey),
     log: () => readFileSync(path('log')),
     async heapSnapshot() {
       await ask(`snapshot ${path('heapsnapshot')}`);
@@ -56,7 +56,7 @@ export async function startExposedReplica(on: Installation, ordinal: number): Pr
     memory: () => [...memoryOf(started.pid ?? 0)],
     async keys() {
       const keys = (await ask('keys')) as (string | null)[];
-      return keys.filter((key) => key !== null).map(secretOf);
+      return keys.filter((key) => key !== null).map((key) => createPrivateKey(key));
     },
     async stop() {
       started.kill('SIGTERM');
@@ -65,9 +65,9 @@ export async function startExposedReplica(on: Installation, ordinal: number): Pr
   };
 }
 
-/** The secret number of a key, from the `d` of its JWK (RFC 7518 §6.2.2.1). */
-export function secretOf(d: string | undefined): Buffer {
-  return Buffer.from(d ?? '', 'base64url');
+/** The secret number of a key: `d` of its JWK (RFC 7518 §6.2.2.1). */
+export function secretOf(key: KeyObject): Buffer {
+  return Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url');
 }
 
 const page = 65_536;

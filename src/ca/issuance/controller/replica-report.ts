@@ -1,4 +1,5 @@
 import { formatTimestamp } from '#ca/authority/secret.ts';
+import { issuingKeysAnnotation } from '#ca/issuance/controller/reported-keys.ts';
 import type { Signers } from '#ca/issuance/controller/signers.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 
@@ -18,7 +19,7 @@ export const signerNamesAnnotation = 'mangrove.dev/signer-names';
 
 /**
  * What a replica says of itself on its heartbeat Lease: the signer names that it serves, the authorities that it issues
- * under, with its issuing certificates, and per authority the latest expiry of any leaf that it may have signed. That time only grows, also
+ * under, with its issuing certificates and their keys, and per authority the latest expiry of any leaf that it may have signed. That time only grows, also
  * across a restart with an empty volume: `current` is what was reported last.
  * @throws MangroveError LEDGER_*
  */
@@ -31,6 +32,7 @@ export async function replicaReport(
   const report: Record<string, string> = {
     [signerNamesAnnotation]: serves ? signers.serving().join(',') : '',
     'mangrove.dev/authorities': issuing.map(({ authority }) => authority).join(','),
+    [issuingKeysAnnotation]: issuing.map(({ certificate }) => certificate.publicKey.keyId).join(','),
     'mangrove.dev/issuing-certificates': issuing.map(({ certificate }) => certificate.sha256).join(','),
   };
   // Also authorities that it issued under before: what it signed lives on when the signer is gone.

@@ -7,6 +7,7 @@ import { checkRemembered } from '#ca/authority/remembered.ts';
 import type { AuthoritySpec, CertificateAuthority } from '#ca/authority/resource.ts';
 import type { AuthorityStore } from '#ca/authority/store.ts';
 import type { Confirmation, Fence } from '#ca/issuance/controller/fence.ts';
+import type { KeyIds } from '#ca/issuance/controller/reported-keys.ts';
 import { type IssuingKey, mintIssuingKey } from '#ca/issuance/issuing-certificate.ts';
 import { leafProfile } from '#ca/issuance/profile.ts';
 import { issuingValidity, renewAt, shouldMint, type Validity } from '#ca/issuance/renewal.ts';
@@ -31,6 +32,8 @@ export interface SignersOptions {
   readonly now: () => number;
   readonly fence: Fence;
   readonly observer: SignersObserver;
+  /** Of the issuing keys of all replicas. */
+  readonly reportedKeys: KeyIds;
   readonly step?: Step;
 }
 
@@ -110,7 +113,8 @@ export function createSigners(options: SignersOptions): Signers {
     }
     options.observer.confirmed(name, Math.floor(confirmation.sent.wall / 1000));
     const issuing = await issuingKeyFor(name, spec, active, confirmation);
-    const authorityKeyIds = new Set([...generations.map(({ id }) => id), keyId(issuing)]);
+    const own = new Set([...generations.map(({ id }) => id), keyId(issuing)]);
+    const authorityKeyIds = { has: (id: string) => own.has(id) || isAuthorityKey(id) };
     const signer: Signer = { profile: leafProfile(spec, active.maxLeafLifetime), issuing, authorityKeyIds };
     const published = raw.status?.publishedSignerNames ?? [];
     const signerNames = spec.signerNames.filter((signerName) => published.includes(signerName));
@@ -169,6 +173,15 @@ export function createSigners(options: SignersOptions): Signers {
       );
       return usable;
     }
+  }
+
+  /** Of any CertificateAuthority, by its status and by what this and other replicas hold. */
+  function isAuthorityKey(id: string): boolean {
+    for (const { signer } of held.values()) if (keyId(signer.issuing) === id) return true;
+    if (options.reportedKeys.has(id)) return true;
+    return authorities
+      .list()
+      .some(({ status }) => status?.authorities?.some((one) => one.id === id) === true);
   }
 
   /** Without asking the fence. */
