@@ -32,7 +32,7 @@ const largestRocaPrime = 167n;
 
 /**
  * The broken library made primes p = k·M + 65537^a mod M, M a product of the first primes, so that modulo each of them
- * the modulus is a power of 65537 (Nemec et al., CCS 2017, §2.3). By chance that is so for one modulus of 2^27.
+ * the modulus is a power of 65537 (Nemec et al., CCS 2017, §2.3). By chance that is so for one modulus of 2^28.
  */
 function hasRocaFingerprint(residue: bigint): boolean {
   return rocaPowers.every(({ prime, powers }) => powers.has(residue % prime));

@@ -1,13 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Certificate } from '#x509/certificate.ts';
+import { type Certificate, parseCertificate } from '#x509/certificate.ts';
 import { pathLimits } from '#x509/path/budget.ts';
 import type { ExpectedName } from '#x509/path/expected-name.ts';
 import { type PathAnswer, type PathQuestion, validatePath } from '#x509/path/validation.ts';
 import { parseSpiffeId } from '#x509/spiffe-id.ts';
-import { newKey } from '../support/chain.ts';
+import { newChain, newKey, start } from '../support/chain.ts';
 import { OID, octets } from '../support/der.ts';
-import { extension } from '../support/request.ts';
+import { exampleId, extension } from '../support/request.ts';
 import { constraints, dns } from './support/constraints.ts';
 import { type Issued, intermediate, leaf, now, root } from './support/issued.ts';
 
@@ -63,6 +63,16 @@ describe('chains are found', () => {
       }),
       { numRuns: 20 },
     );
+  });
+
+  test('of what the product issues', () => {
+    const made = newChain();
+    const [end, issuing, anchor] = [made.leaf, made.issuing, made.root].map(parseCertificate);
+    if (end === undefined || issuing === undefined || anchor === undefined) expect.fail('not read');
+    const question = { leaf: end, intermediates: [issuing], anchors: [anchor], at: start };
+    const names = [{ kind: 'spiffe', id: parseSpiffeId(exampleId) }] as const;
+    for (const purpose of ['serverAuth', 'clientAuth'] as const)
+      expect(codesOf(validatePath({ ...question, purpose, names }))).toEqual([]);
   });
 
   test('with keys of every algorithm', () => {
