@@ -2,7 +2,7 @@
 # started again. Needs git, some Node >= 20 with npm, and Go >= 1.26 or a route to the envtest archive.
 
 .DELETE_ON_ERROR:
-.PHONY: setup demo test clean distclean
+.PHONY: setup demo test test-long clean distclean
 
 modules := node_modules/.installed
 sources := $(shell find src -name '*.ts')
@@ -20,6 +20,10 @@ demo: setup
 test: setup
 	@npm run --silent check
 	@npm run --silent test
+
+## test-long: every test again, with its campaigns at full length
+test-long: setup
+	@MANGROVE_LONG=1 npm run --silent test
 
 # npm removes node_modules before it fills it, so the stamp stands for a whole installation of this lock file.
 $(modules): package.json package-lock.json .npmrc

@@ -47,7 +47,7 @@ test.concurrent.for(successions.map((deaths) => [told(deaths), deaths] as const)
       for (const death of deaths) {
         await scene.died(await scene.start(0, death), death);
         await scene.ask(1);
-        expect(await scene.judge({ death }), `after ${death.step}`).toEqual([]);
+        expect(await scene.judge({ fallen: [{ ordinal: 0, death }] }), `after ${death.step}`).toEqual([]);
       }
       const survivor = await scene.start(0);
       await scene.settled();

@@ -16,10 +16,12 @@ const recordedBefore: Partial<Record<StepName, Pick<Entry, 'kind' | 'outcome'>>>
 
 /** No serial twice anywhere, and whatever was begun and not ended is known to the operator. */
 export function* checkRecords({ entries, reports, fallen }: Evidence): Iterable<string> {
-  const wanted = fallen && recordedBefore[fallen.step];
-  const has = fallen?.fresh.some(({ kind, outcome }) => kind === wanted?.kind && outcome === wanted.outcome);
-  if (wanted !== undefined && has !== true) {
-    yield `at ${fallen?.step} the ledger has no ${wanted.kind} ${wanted.outcome ?? 'without result'}`;
+  for (const { step, fresh } of fallen) {
+    const wanted = recordedBefore[step];
+    if (wanted === undefined) continue;
+    const { kind, outcome } = wanted;
+    if (fresh.some((entry) => entry.kind === kind && entry.outcome === outcome)) continue;
+    yield `at ${step} the ledger has no new ${kind} ${outcome ?? 'without result'}`;
   }
   const serials = new Set(entries.map(({ serial }) => serial));
   if (serials.size !== entries.length) yield 'two ledgers have one serial';

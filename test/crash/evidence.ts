@@ -18,8 +18,8 @@ export interface Evidence {
   readonly entries: readonly Entry[];
   /** Of the last life of each replica, which ended in good order. */
   readonly reports: readonly Report[];
-  /** What the replica wrote that has just died, and where it died. */
-  readonly fallen: Fallen | undefined;
+  /** The replicas that have just died at a step. */
+  readonly fallen: readonly Fallen[];
   /** Everything is answered and in service; else some replica has just died. */
   readonly settled: boolean;
   /** Everything that the replicas logged. */

@@ -23,11 +23,17 @@ export interface Scene {
   /** Until everything that was asked for is answered and the authority is in service. */
   settled(): Promise<void>;
   /**
-   * Judges all that happened so far: with every replica dead, one of them by `death`; or, when it is settled, after ending
-   * those that live in good order.
+   * Judges all that happened so far: with every replica dead, these at a step; or, when it is settled, after ending those
+   * that live in good order.
    */
-  judge(end: { readonly death: Death } | { readonly survivors: Survivors }): Promise<string[]>;
+  judge(end: { readonly fallen: readonly Fall[] } | { readonly survivors: Survivors }): Promise<string[]>;
   close(): Promise<void>;
+}
+
+/** Which replica died where. */
+export interface Fall {
+  readonly ordinal: number;
+  readonly death: Death;
 }
 
 /** By ordinal. */
@@ -81,6 +87,7 @@ export async function openScene(server: TestServer, watcher: Watcher, program: s
     },
     async judge(end) {
       const survivors: Survivors = 'survivors' in end ? end.survivors : new Map();
+      const falls = 'fallen' in end ? end.fallen : [];
       const reports = await Promise.all(
         [...survivors].map(async ([ordinal, replica]) => {
           const report = await reportOf(ordinal, replica, () => logOf(ordinal));
@@ -99,7 +106,10 @@ export async function openScene(server: TestServer, watcher: Watcher, program: s
         spiffeId: web.spiffeId,
         entries,
         reports,
-        fallen: 'death' in end ? { step: end.death.step, fresh } : undefined,
+        fallen: falls.map(({ ordinal, death: { step } }) => ({
+          step,
+          fresh: fresh.filter(({ replica }) => replica === nameOf(ordinal)),
+        })),
         settled: 'survivors' in end,
         log: ordinals.map(logOf).join(''),
       });
@@ -108,9 +118,13 @@ export async function openScene(server: TestServer, watcher: Watcher, program: s
   };
 }
 
+function nameOf(ordinal: number): string {
+  return `mangrove-${ordinal}`;
+}
+
 function ledgerOf({ directory }: Installation, ordinal: number) {
-  const path = join(directory, `mangrove-${ordinal}.db`);
-  return existsSync(path) ? readLedger(`mangrove-${ordinal}`, path) : [];
+  const path = join(directory, `${nameOf(ordinal)}.db`);
+  return existsSync(path) ? readLedger(nameOf(ordinal), path) : [];
 }
 
 /** What this life of the replica said of earlier ones: its own lines of the log, and its metrics. */
@@ -122,7 +136,7 @@ async function reportOf(ordinal: number, replica: ReplicaProcess, log: () => str
     .filter((line) => line.includes('an earlier process may have signed'))
     .map((line) => JSON.parse(line) as { readonly pid: number; readonly serial: string });
   const serials = lines.filter(({ pid }) => pid === replica.pid).map(({ serial }) => serial);
-  return { replica: `mangrove-${ordinal}`, serials, gauge: Number(gauge) };
+  return { replica: nameOf(ordinal), serials, gauge: Number(gauge) };
 }
 
 async function isAnswered({ admin }: Installation, name: string): Promise<boolean> {
