@@ -5,7 +5,8 @@ import type { Intent, RecordKind } from '#ledger/record.ts';
 export interface Standing {
   readonly begin: (intent: Intent, batch: number) => void;
   readonly settle: (serial: string) => void;
-  readonly isUnresolved: (serial: string) => boolean;
+  /** The batch of an intent that has no result. */
+  readonly unresolvedSince: (serial: string) => number | undefined;
   /** Serial and batch of each intent that has no result, oldest first. */
   readonly unresolved: () => Iterable<readonly [serial: string, batch: number]>;
   readonly newestNotAfter: (authority: string, kind: RecordKind) => number | undefined;
@@ -46,7 +47,7 @@ export function openStanding(db: DatabaseSync): Standing {
       raise(authority, kind, notAfter);
     },
     settle: (serial) => void unresolved.delete(serial),
-    isUnresolved: (serial) => unresolved.has(serial),
+    unresolvedSince: (serial) => unresolved.get(serial),
     unresolved: () => unresolved,
     newestNotAfter: (authority, kind) => newest.get(`${kind} ${authority}`)?.notAfter,
     save(through) {

@@ -56,7 +56,7 @@ export function openStore({ db, assertInPlace }: OpenDatabase, size: LookupSize 
       if (!lookup.isRecent(key) && !inFile.has(key)) return 'new';
       return records.find(serial) === undefined ? 'new' : 'LEDGER_SERIAL_EXISTS';
     }
-    if (standing.isUnresolved(serial)) return 'new';
+    if (standing.unresolvedSince(serial) !== undefined) return 'new';
     const entry = records.find(serial);
     if (entry === undefined) return 'LEDGER_INTENT_MISSING';
     const { outcome, certificateSha256 } = record;

@@ -96,6 +96,31 @@ describe('the index in two levels', () => {
   });
 });
 
+it.each([0, 1, 8, 9, 40])('finds a result that came %i commits after its intent', async (commits) => {
+  const path = await place.path();
+  let store = open(path, { recent: 30, slice: 16 });
+  const intent = newIntent();
+  const result = resultOf(intent);
+  const others = Array.from({ length: 60 }, () => newIntent());
+  if (commits === 0) store.commit(packed(intent, result));
+  else store.commit(packed(intent));
+  for (const [i, other] of others.entries()) {
+    if (i === commits - 1) store.commit(packed(result));
+    else store.commit(packed(other));
+    while (store.tidy());
+  }
+  for (const start of ['the first', 'the next']) {
+    expect(store.findBySerial(intent.serial), start).toEqual({ intent, result });
+    expect(store.findByPublicKey(intent.spkiSha256, 5)).toEqual([{ intent, result }]);
+    expect(store.commit(packed(result, { ...result, outcome: 'discarded' }))).toEqual([
+      expect.objectContaining({ index: 1, code: 'LEDGER_RESULT_EXISTS' }),
+    ]);
+    store.close();
+    store = open(path);
+  }
+  store.close();
+});
+
 describe('the log', () => {
   it('is copied into the file when it has grown, and does not grow without end', async () => {
     const path = await place.path();
