@@ -183,6 +183,7 @@ describe('the service account', () => {
       'get secrets in mangrove-trust',
       'list secrets',
       'delete secrets in mangrove-system',
+      'update secrets in mangrove-system',
       'delete leases.coordination.k8s.io in mangrove-system',
       'update leases.coordination.k8s.io in kube-system',
       'create events in kube-system',
