@@ -16,9 +16,9 @@ export type ReflectorState = 'listing' | 'watching' | 'failing' | 'gone';
 
 /** What can be asked of a reflector at any time. */
 export interface ReflectorStatus {
-  state(): ReflectorState;
+  readonly state: () => ReflectorState;
   /** Milliseconds since the last byte from the server, or since the start when there was none. */
-  lagMs(): number;
+  readonly lagMs: () => number;
 }
 
 export interface ReflectorObserver {
@@ -67,7 +67,7 @@ export interface ReflectorTiming {
 export interface Reflector {
   /** Plural of the resource. */
   readonly resource: string;
-  state(): ReflectorState;
+  readonly state: () => ReflectorState;
   /** After the first complete list; rejects only when the signal aborts before it. */
   readonly synced: Promise<void>;
   hasSynced(): boolean;

@@ -12,7 +12,6 @@ import {
   clientOf,
   configMapsResource,
   ownNamespace,
-  recordingLog,
   scratchDirectory,
   uniqueName,
   until,
@@ -132,32 +131,6 @@ describe('loadCredentials', () => {
     // In the middle of a rotation the last good one stays in use.
     rmSync(join(mount, 'token'));
     expect(await whoAmI(credentials)).toBe(`system:serviceaccount:${namespace}:two`);
-  });
-
-  test('a change is told, and so is, once, that they cannot be read; no secret is in it', async () => {
-    const directory = scratchDirectory();
-    const token = join(directory, 'token');
-    writeFileSync(token, 'secret-one');
-    const { log, lines } = recordingLog();
-    const told: string[] = [];
-    const observer = { changed: () => told.push('changed'), unreadable: (code: string) => told.push(code) };
-    const path = kubeconfig({ user: { tokenFile: token } }, directory);
-    const credentials = loadCredentials({ kubeconfig: path, rereadMs: 0, log, observer });
-    await credentials.present();
-    await credentials.present();
-    expect(told).toEqual([]);
-    rmSync(token);
-    await credentials.present();
-    await credentials.present();
-    writeFileSync(token, 'secret-two');
-    await credentials.present();
-    await credentials.present();
-    expect(told).toEqual(['KUBE_CONFIG_INVALID', 'KUBE_CONFIG_INVALID', 'changed']);
-    expect(lines).toMatchObject([
-      { msg: 'the credentials cannot be read: the last good ones stay in use', code: 'KUBE_CONFIG_INVALID' },
-      { msg: 'other credentials are in use', tls: false, identity: true },
-    ]);
-    expect(JSON.stringify(lines)).not.toContain('secret-');
   });
 
   test('files are not read again for every request', async () => {

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { errorCode } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { ConfigMap } from '#kube/object.ts';
 import { type OwnControlPlane, ownControlPlane } from '../support/control-plane.ts';
@@ -15,24 +16,26 @@ describe('while the API server is disturbed, no event is lost', { timeout: 180_0
   afterAll(() => plane.stop());
 
   test('frozen, the watch is given up and a write is unknown until it is read', async () => {
-    const { admin, client, namespace, watch, write } = await serverLab(plane);
+    const { client, namespace, watch, write } = await serverLab(plane);
     const witness = watch();
     const writer = write();
     await writer.wrote(5);
     const server = plane.cluster.child().group;
+    onTestFinished(() => void process.kill(-server, 'SIGCONT'));
     process.kill(-server, 'SIGSTOP');
-    const created = client.create(maps, configMap(namespace, 'frozen', { text: '1' }));
-    await expect(created).rejects.toMatchObject({ code: expect.stringMatching(/UNKNOWN|TIMEOUT/) });
+    // The signal takes a moment to reach every thread.
+    const codes: (string | undefined)[] = [];
+    for (let n = 0; codes.at(-1) === undefined; n++) {
+      const created = client.create(maps, configMap(namespace, `frozen-${n}`, { text: '1' }));
+      codes.push(await created.then(() => undefined, errorCode));
+    }
+    expect(codes.at(-1)).toMatch(/^KUBE_(OUTCOME_UNKNOWN|TIMEOUT)$/);
     await until(() => witness.failures.length >= 2);
     expect(new Set(witness.failures)).toEqual(new Set(['KUBE_TIMEOUT']));
     process.kill(-server, 'SIGCONT');
     await writer.wrote(20);
     await writer.stop();
     await witness.agreement();
-    // It may or may not have been made: whatever it is, a read says so.
-    await admin.get<ConfigMap>(maps, 'frozen', { namespace }).catch((error: unknown) => {
-      expect(error).toMatchObject({ code: 'KUBE_NOT_FOUND' });
-    });
   });
 
   test('killed and started again', async () => {

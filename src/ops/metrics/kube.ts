@@ -18,9 +18,9 @@ export interface CredentialMetrics {
 
 /** What can be asked of a reflector at each scrape. */
 export interface ReflectorStatus {
-  state(): string;
+  readonly state: () => string;
   /** Milliseconds since the server was last heard of. */
-  lagMs(): number;
+  readonly lagMs: () => number;
 }
 
 /** What the reflectors of one resource report. */
