@@ -3,7 +3,7 @@ import type { Benchmark, Report } from './benchmark.ts';
 const usualRounds = 7;
 const roundMs = 1500;
 /** V8 compiles what is hot on threads of its own for some seconds, whose CPU a server pays once. */
-const warmUpMs = 6000;
+const warmUpMs = 4000;
 
 /** Rounds of work and floor take turns: a machine that slows down slows both. */
 export async function measure(benchmark: Benchmark): Promise<Report> {
