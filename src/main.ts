@@ -107,7 +107,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     signal: ending.signal,
   });
   const serverClock = createServerClock(client, clock);
-  metrics.kube.clockSkew(serverClock.skewSeconds);
+  metrics.kube.clockSkew(() => serverClock.skewSeconds());
   const serialByte = replicaByte(config.replica);
   const random = pooled((size) => randomBytes(size));
   const common = {
@@ -138,7 +138,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
   const signers = createSigners({
     ...common,
     replica: config.replica,
-    fence: createFence(clock, serverClock.skewSeconds),
+    fence: createFence(clock, () => serverClock.skewSeconds()),
     observer: metrics.authorities,
     reportedKeys: createReportedKeys(heartbeats.cache),
     onChange(name, signer) {

@@ -51,7 +51,7 @@ export function openSigningRequests(base: Base, options: SigningRequestsOptions)
     log,
     observer: metrics.kube.reflector('certificatesigningrequests'),
     onRequest: (name) => queue.add(name),
-    onSize: observer.pending,
+    onSize: (size) => observer.pending(size),
     signal: draining,
   });
   const liveOf = (kind: LiveKind): Followed<string> =>
@@ -61,7 +61,7 @@ export function openSigningRequests(base: Base, options: SigningRequestsOptions)
     replica: config.replica,
     members,
     serves: (signerName) => signers.serving().includes(signerName),
-    onTakeOver: observer.takenOver,
+    onTakeOver: () => observer.takenOver(),
     log,
     monotonic: () => clock.monotonic(),
   });
@@ -75,17 +75,17 @@ export function openSigningRequests(base: Base, options: SigningRequestsOptions)
     observer,
     uids: createLiveUids(client, live, () => clock.monotonic()),
     findSigner: signers.find,
-    requireFence: signers.requireFence,
-    onDiscarded: metrics.issuance.discarded,
+    requireFence: (issuing) => signers.requireFence(issuing),
+    onDiscarded: () => metrics.issuance.discarded(),
   });
 
   return {
     watched: Object.values(live).map(({ reflector }) => reflector),
-    follow: backlog.follow,
+    follow: (signerNames) => backlog.follow(signerNames),
     wake() {
       for (const name of backlog.names()) queue.add(name);
     },
-    hasSynced: backlog.hasSynced,
+    hasSynced: () => backlog.hasSynced(),
     run: () => run(base, 'signing-request', queue, requestConcurrency, answer),
   };
 }

@@ -13,7 +13,7 @@ test('every replica comes to the same answer, whatever the order in which it kno
 
 test('the work is shared about evenly', () => {
   const shares = Map.groupBy(uids, (uid) => answering(uid, replicas));
-  expect([...shares.keys()].toSorted()).toEqual(replicas);
+  expect(new Set(shares.keys())).toEqual(new Set(replicas));
   // 1000 each, give or take six standard deviations.
   for (const share of shares.values()) expect(Math.abs(share.length - 1000)).toBeLessThan(160);
 });

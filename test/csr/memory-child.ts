@@ -31,7 +31,7 @@ await issueMany(20_000);
 const before = await settled();
 await issueMany(Number(count));
 const after = await settled();
-console.log(
+process.stdout.write(
   JSON.stringify({
     heapUsed: after.heapUsed - before.heapUsed,
     external: after.external - before.external,

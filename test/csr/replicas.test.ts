@@ -31,12 +31,8 @@ async function serving(...ordinals: readonly number[]): Promise<void> {
     const able = items.filter(
       ({ metadata }) => metadata.annotations?.['mangrove.dev/signer-names'] === on.signerName,
     );
-    return (
-      able
-        .map(({ spec }) => spec?.holderIdentity)
-        .toSorted()
-        .join() === wanted.join()
-    );
+    const found = new Set(able.map(({ spec }) => spec?.holderIdentity));
+    return found.size === wanted.length && wanted.every((name) => found.has(name));
   });
 }
 

@@ -27,4 +27,4 @@ const mangrove = await startMangrove({
   },
 });
 process.on('SIGTERM', () => void mangrove.stop().then(() => process.exit(0)));
-console.log(`listening ${mangrove.health.port}`);
+process.stdout.write(`listening ${mangrove.health.port}\n`);
