@@ -26,6 +26,7 @@ afterAll(async () => {
 const successions: readonly (readonly Death[])[] = [
   ...[0, 5, 10, 15].map((from) => stepNames.slice(from, from + 5).map((step) => ({ step }))),
   [
+    { step: 'authority/prepare' },
     { step: 'authority/status', count: 2 },
     { step: 'issue/result', count: 3 },
     { step: 'answer/write', count: 2 },

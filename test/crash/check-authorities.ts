@@ -72,8 +72,16 @@ function* checkDistinct(secrets: readonly Version[]): Iterable<string> {
   }
 }
 
-/** What a phase stands on was true before it was written. */
+/** Steps that nothing comes to before a root is published. */
+const behindPublication = /^(?:authority\/(?:prepare|activate)|mint\/.*|issue\/.*|answer\/.*)$/;
+
+/** What a phase stands on was true before it was written, and before anybody set about it. */
 export function* checkGates(evidence: Evidence): Iterable<string> {
+  if (bundles(evidence).length === 0) {
+    for (const { step } of evidence.fallen) {
+      if (behindPublication.test(step)) yield `${step} was reached, and nothing is published`;
+    }
+  }
   for (const kind of ['published-at', 'activated-at']) {
     const set = authoritySecrets(evidence).find(
       ({ object }) => object.metadata.annotations?.[`mangrove.dev/${kind}`] !== undefined,

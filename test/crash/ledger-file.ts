@@ -23,14 +23,7 @@ export interface Entry {
 
 type RawRecord = Partial<Entry> & { readonly serial: string };
 
-const rowPerRecord = `
-  SELECT json_object('serial', lower(hex(serial)), 'kind', kind, 'issuer', issuer, 'requestUid', request_uid,
-    'identity', identity, 'spkiSha256', lower(hex(spki_sha256)), 'tbsSha256', lower(hex(tbs_sha256)),
-    'notBefore', not_before, 'notAfter', not_after) AS record FROM intent
-  UNION ALL
-  SELECT json_object('serial', lower(hex(serial)), 'outcome', outcome,
-    'certificateSha256', nullif(lower(hex(certificate_sha256)), '')) FROM result JOIN intent ON intent.id = result.intent`;
-const rowPerCommit = 'SELECT value AS record FROM batch, json_each(records) ORDER BY batch.id, key';
+const records = 'SELECT value AS record FROM batch, json_each(records) ORDER BY batch.id, key';
 
 /** Reads the tables of a ledger past the product's code, from a copy: looking must not repair. The replica has ended. */
 export function readLedger(replica: string, path: string): Entry[] {
@@ -52,9 +45,10 @@ export function readLedger(replica: string, path: string): Entry[] {
 }
 
 function entriesOf(replica: string, db: DatabaseSync): Entry[] {
-  const packed = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'batch'").get() !== undefined;
+  // It was killed while the file was being made.
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'batch'").get() === undefined) return [];
   const bySerial = new Map<string, Entry>();
-  for (const row of db.prepare(packed ? rowPerCommit : rowPerRecord).all()) {
+  for (const row of db.prepare(records).all()) {
     const record = JSON.parse(String(row['record'])) as RawRecord;
     const { serial, outcome } = record;
     const intent = bySerial.get(serial);
