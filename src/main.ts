@@ -18,6 +18,7 @@ import { webCrypto } from '#ca/keys/web-crypto.ts';
 import type { MangroveError } from '#errors/error.ts';
 import { createKubeClient } from '#kube/client.ts';
 import { type Clock, pause, systemClock } from '#kube/clock.ts';
+import { ignoreNotFound } from '#kube/error.ts';
 import { createEventRecorder } from '#kube/event.ts';
 import { requireSynced } from '#kube/follow.ts';
 import { startHeartbeat } from '#kube/heartbeat.ts';
@@ -125,7 +126,8 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
 
   const queues = {
     authority: queueOf(base, 'authority'),
-    issuing: queueOf(base, 'issuing'),
+    // The fence opens by it: after an outage nobody should wait for a long backoff.
+    issuing: queueOf(base, 'issuing', { backoff: { baseMs: 5, maxMs: 10_000 } }),
   };
   const versions = checkVersions(base);
   // A conflict can be seen only with every CertificateAuthority at hand.
@@ -138,6 +140,8 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
   const signers = createSigners({
     ...common,
     replica: config.replica,
+    readAuthority: (name) =>
+      client.get<CertificateAuthority>(certificateAuthorities, name).catch(ignoreNotFound),
     fence: createFence(clock, () => serverClock.skewSeconds()),
     observer: metrics.authorities,
     reportedKeys: createReportedKeys(heartbeats.cache),

@@ -77,7 +77,7 @@ export function observe<T>(
 export function queueOf(
   { metrics, log }: Base,
   name: string,
-  options: Pick<WorkQueueOptions, 'relist' | 'laneOf'> = {},
+  options: Pick<WorkQueueOptions, 'relist' | 'laneOf' | 'backoff'> = {},
 ): WorkQueue {
   return new WorkQueue({
     ...options,

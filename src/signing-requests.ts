@@ -16,6 +16,9 @@ import { type Base, observe, queueOf, run } from '#parts.ts';
 /** Requests that one replica works on at the same time: enough to keep the API server busy, not enough to flood it. */
 const requestConcurrency = 32;
 
+/** How soon to look again whether another replica has answered, or has gone. */
+const lookAgainMs = 1_000;
+
 export interface SigningRequestsOptions extends Pick<IssueContext, 'now' | 'step'> {
   readonly signers: Signers;
   readonly members: Members;
@@ -45,6 +48,8 @@ export function openSigningRequests(base: Base, options: SigningRequestsOptions)
     relist: () => backlog.names(),
     // One that asks in a loop keeps nobody else waiting.
     laneOf: (name) => backlog.get(name)?.spec.username ?? '',
+    // What hindered it, a clock, a disk, a lost connection, tells nobody when it is mended.
+    backoff: { baseMs: 5, maxMs: 30_000 },
   });
   const backlog = createBacklog({
     client,
@@ -73,11 +78,18 @@ export function openSigningRequests(base: Base, options: SigningRequestsOptions)
     backlog,
     share,
     observer,
+    monotonic: () => clock.monotonic(),
     uids: createLiveUids(client, live, () => clock.monotonic()),
     findSigner: signers.find,
     requireFence: (issuing) => signers.requireFence(issuing),
     onDiscarded: () => metrics.issuance.discarded(),
   });
+
+  // One sweep instead of a timer for each: a queue full of what others answer would delay everybody's retries.
+  const sweep = setInterval(() => {
+    for (const name of share.left()) queue.add(name);
+  }, lookAgainMs);
+  draining.addEventListener('abort', () => clearInterval(sweep), { once: true });
 
   return {
     watched: Object.values(live).map(({ reflector }) => reflector),

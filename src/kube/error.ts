@@ -38,6 +38,12 @@ export function isNotFound(error: unknown): boolean {
   return errorCode(error) === 'KUBE_NOT_FOUND';
 }
 
+/** For a `catch`: what is not there is undefined. */
+export function ignoreNotFound(error: unknown): undefined {
+  if (!isNotFound(error)) throw error;
+  return undefined;
+}
+
 export function isConflict(error: unknown): boolean {
   return errorCode(error) === 'KUBE_CONFLICT';
 }

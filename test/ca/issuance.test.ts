@@ -217,6 +217,22 @@ describe('the record', () => {
   });
 });
 
+test('a longest lifetime that was not raised yet ends no request: nobody who asks is to blame for it', () => {
+  const { profile } = usual.signer;
+  const late = {
+    ...usual.signer,
+    profile: { ...profile, minLifetime: 129_600, maxLifetime: 86_400, lifetime: 172_800 },
+  };
+  for (const lifetime of [undefined, 172_800]) {
+    expect(() => prepareLeaf(leafRequest({ lifetime }), late, at())).toThrow(
+      expect.objectContaining({ code: 'CA_NOT_READY' }),
+    );
+  }
+  expect(() => prepareLeaf(leafRequest({ lifetime: 3600 }), late, at())).toThrow(
+    expect.objectContaining({ code: 'CA_LIFETIME_TOO_SHORT' }),
+  );
+});
+
 describe('the fence', () => {
   const stale = new MangroveError('CA_NOT_CONFIRMED', 'last confirmed 601 s ago');
 

@@ -153,13 +153,21 @@ interface Validity {
 
 /** The lifetime counts from now; it is cut to the profile's maximum and to the issuing certificate's end, never below the minimum. */
 function validity(request: LeafRequest, profile: LeafProfile, issuing: IssuingKey, now: number): Validity {
-  const wanted = Math.min(request.lifetime ?? profile.lifetime, profile.maxLifetime);
-  if (wanted < profile.minLifetime) {
+  const asked = request.lifetime ?? profile.lifetime;
+  if (asked < profile.minLifetime) {
     throw new MangroveError(
       'CA_LIFETIME_TOO_SHORT',
-      `${wanted} s asked for; the least is ${profile.minLifetime} s`,
+      `${asked} s asked for; the least is ${profile.minLifetime} s`,
     );
   }
+  // Nobody's fault who asks: the longest lifetime is raised on the authority a moment after the spec says so.
+  if (profile.maxLifetime < profile.minLifetime) {
+    throw new MangroveError(
+      'CA_NOT_READY',
+      `the authority allows ${profile.maxLifetime} s until its longest lifetime is raised; the least is ${profile.minLifetime} s`,
+    );
+  }
+  const wanted = Math.min(asked, profile.maxLifetime);
   const { certificate } = issuing;
   const notAfter = Math.min(now + wanted, certificate.notAfter);
   if (notAfter - now < profile.minLifetime) {

@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type IssueContext, type IssuedLeaf, issueLeaf } from '#ca/issuance/issue.ts';
 import { type PreparedLeaf, prepareLeaf } from '#ca/issuance/prepare.ts';
+import type { LeafProfile } from '#ca/issuance/profile.ts';
 import type { FindSigner, Signer } from '#ca/issuance/signer.ts';
 import { decide, provenLeaf } from '#csr/signing-request/decision.ts';
 import { checkLive, type LiveUids } from '#csr/signing-request/live-identity.ts';
@@ -22,6 +24,8 @@ export interface Issued {
   readonly identity: string;
   /** Fingerprint of the issuing certificate. */
   readonly issuer: string;
+  /** What it was prepared by. */
+  readonly profile: LeafProfile;
 }
 
 /** A certificate that was signed but not delivered is delivered later only with this much of its life left. */
@@ -47,7 +51,7 @@ export async function answer(request: SigningRequest, context: AnswerContext): P
   }
   const leaf = await issueLeaf(prepared, context);
   const { identity, issuer } = prepared.intent;
-  return { outcome: 'issued', leaf, identity, issuer };
+  return { outcome: 'issued', leaf, identity, issuer, profile: signer.profile };
 }
 
 /**
@@ -62,10 +66,15 @@ export async function answerAgain(
 ): Promise<Answer> {
   const signer = context.findSigner(request.spec.signerName);
   const lives = earlier.leaf.notAfter * 1000 - context.now() >= leastLifeMs;
-  if (!lives || signer.issuing.certificate.sha256 !== earlier.issuer) return answer(request, context);
+  const sameSigner =
+    signer.issuing.certificate.sha256 === earlier.issuer &&
+    isDeepStrictEqual(signer.profile, earlier.profile);
+  if (!lives || !sameSigner) return answer(request, context);
   try {
     const { identity } = decide(request, signer.profile);
     await checkLive(identity, context.uids);
+    // That took its time, too.
+    context.requireFence(signer.issuing);
     return earlier;
   } catch (error) {
     return refusal(error);

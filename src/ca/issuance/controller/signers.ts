@@ -21,6 +21,8 @@ export interface SignersOptions {
   readonly store: AuthorityStore;
   /** Every CertificateAuthority of the cluster. */
   readonly authorities: Cache<CertificateAuthority>;
+  /** One of them by a consistent read; undefined when it is gone. @throws MangroveError KUBE_* */
+  readonly readAuthority: (name: string) => Promise<CertificateAuthority | undefined>;
   readonly ledger: Ledger;
   readonly crypto: Crypto;
   readonly newSerial: () => Buffer;
@@ -83,13 +85,12 @@ export function createSigners(options: SignersOptions): Signers {
   }
 
   async function reconcile(name: string): Promise<{ readonly requeueAfterMs: number } | undefined> {
-    const raw = authorities.get(undefined, name);
-    if (raw === undefined) {
+    if (authorities.get(undefined, name) === undefined) {
       drop(name);
       return undefined;
     }
     try {
-      return await hold(name, raw);
+      return await hold(name);
     } catch (error) {
       // What is wrong with the authority itself ends its signatures at once; an API server that does not answer only
       // lets the confirmation grow old.
@@ -98,12 +99,15 @@ export function createSigners(options: SignersOptions): Signers {
     }
   }
 
-  async function hold(
-    name: string,
-    raw: CertificateAuthority,
-  ): Promise<{ readonly requeueAfterMs: number } | undefined> {
+  async function hold(name: string): Promise<{ readonly requeueAfterMs: number } | undefined> {
+    const sent = fence.mark();
+    const raw = await options.readAuthority(name);
+    if (raw === undefined) {
+      drop(name);
+      return undefined;
+    }
     const { owner, spec } = admitAuthority(raw, authorities.list());
-    const confirmation = { sent: fence.mark(), boundMs: spec.rotation.stalenessBoundSeconds * 1000 };
+    const confirmation = { sent, boundMs: spec.rotation.stalenessBoundSeconds * 1000 };
     const generations = await store.read(owner);
     checkRemembered(name, generations, raw.status?.authorities ?? []);
     const active = activeAuthority(generations);
@@ -111,6 +115,8 @@ export function createSigners(options: SignersOptions): Signers {
       drop(name);
       return undefined;
     }
+    // Whatever becomes of the new one's key: what is not active any more signs no more.
+    if (held.get(name)?.signer.issuing.authority !== active.id) drop(name);
     options.observer.confirmed(name, Math.floor(confirmation.sent.wall / 1000));
     const issuing = await issuingKeyFor(name, spec, active, confirmation);
     const own = new Set([...generations.map(({ id }) => id), keyId(issuing)]);
@@ -119,15 +125,21 @@ export function createSigners(options: SignersOptions): Signers {
     const published = raw.status?.publishedSignerNames ?? [];
     const signerNames = spec.signerNames.filter((signerName) => published.includes(signerName));
     const before = held.get(name);
+    const wasOpen = before !== undefined && fence.allows(before.confirmation);
     held.set(name, { signerNames, signer, spec, confirmation });
     issuedUnder.add(issuing.authority);
-    if (before?.signer.issuing !== issuing || !isDeepStrictEqual(before.signerNames, signerNames)) {
+    if (
+      !wasOpen ||
+      before.signer.issuing !== issuing ||
+      !isDeepStrictEqual(before.signerNames, signerNames)
+    ) {
       options.observer.issuing(name, issuing.certificate.notAfter);
       options.onChange(name, signer);
     }
     const dueMs = renewAt(spec, issuing.certificate) * 1000 - options.now();
     // A renewal that is due and did not happen is tried again at the usual pace: there is the overlap for it.
-    return { requeueAfterMs: dueMs > 0 ? Math.min(dueMs, resyncMs) : resyncMs };
+    const paceMs = Math.min(resyncMs, confirmation.boundMs / 3);
+    return { requeueAfterMs: dueMs > 0 ? Math.min(dueMs, paceMs) : paceMs };
   }
 
   async function issuingKeyFor(

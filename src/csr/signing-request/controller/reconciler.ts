@@ -11,7 +11,7 @@ import type { Share } from '#csr/signing-request/controller/share.ts';
 import { awaitsSignature, withCertificate, withFailure } from '#csr/signing-request/signing-request.ts';
 import { errorCode, errorMessage, errorRow } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
-import { isConflict, isNotFound, isOutcomeUnknown } from '#kube/error.ts';
+import { ignoreNotFound, isConflict, isNotFound, isOutcomeUnknown } from '#kube/error.ts';
 import type { EventRecorder } from '#kube/event.ts';
 import type { CertificateSigningRequest } from '#kube/object.ts';
 import { certificateSigningRequests } from '#kube/resource.ts';
@@ -33,15 +33,14 @@ export interface SigningRequestReconcilerOptions extends AnswerContext {
   readonly events: EventRecorder;
   readonly observer: SigningRequestObserver;
   readonly log: Logger;
+  /** Milliseconds that never go back. */
+  readonly monotonic: () => number;
 }
-
-/** How soon to look again whether another replica has answered, or has gone. */
-const lookAgainMs = 1_000;
 
 /** Answers one CertificateSigningRequest with one write and no read. The key is its name. */
 export function createSigningRequestReconciler(
   options: SigningRequestReconcilerOptions,
-): (name: string) => Promise<{ readonly requeueAfterMs: number } | undefined> {
+): (name: string) => Promise<void> {
   const { client, backlog, share, log, step } = options;
   /**
    * Certificates whose write failed, by the name of the request: they are written again, to the object as it is then, and
@@ -58,7 +57,7 @@ export function createSigningRequestReconciler(
       return cached && { request: cached, earlier: undefined };
     const live = await client
       .get<CertificateSigningRequest>(certificateSigningRequests, name)
-      .catch(ignoreGone);
+      .catch(ignoreNotFound);
     if (live === undefined || live.metadata.uid !== cached.metadata.uid || !awaitsSignature(live)) {
       unwritten.delete(name);
       return undefined;
@@ -128,21 +127,20 @@ export function createSigningRequestReconciler(
   }
 
   return async (name) => {
-    const started = options.now();
+    const started = options.monotonic();
     const found = await current(name);
     if (found === undefined) {
       share.forget(name);
-      return undefined;
+      return;
     }
     const { request, earlier } = found;
-    if (earlier === undefined && !share.has(request)) return { requeueAfterMs: lookAgainMs };
+    if (earlier === undefined && !share.has(request)) return;
     try {
       const given = await (earlier === undefined
         ? answer(request, options)
         : answerAgain(request, earlier, options));
-      if (await write(request, given)) tell(request, given, (options.now() - started) / 1000);
+      if (await write(request, given)) tell(request, given, (options.monotonic() - started) / 1000);
       else log.debug({ request: name, outcome: given.outcome }, 'request changed while it was answered');
-      return undefined;
     } catch (error) {
       postpone(request, error);
       throw error;
@@ -153,9 +151,4 @@ export function createSigningRequestReconciler(
 interface Current {
   readonly request: CertificateSigningRequest;
   readonly earlier: Issued | undefined;
-}
-
-function ignoreGone(error: unknown): undefined {
-  if (!isNotFound(error)) throw error;
-  return undefined;
 }

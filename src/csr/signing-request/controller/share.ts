@@ -17,6 +17,8 @@ export interface ShareOptions {
 /** Which requests this replica answers. Two that answer the same one do no harm: the second write is a conflict. */
 export interface Share {
   has(request: CertificateSigningRequest): boolean;
+  /** Names of the requests that are left to others. */
+  left(): Iterable<string>;
   /** The request with this name waits no more. */
   forget(name: string): void;
 }
@@ -55,6 +57,7 @@ export function createShare(options: ShareOptions): Share {
       options.onTakeOver();
       return true;
     },
+    left: () => waiting.keys(),
     forget: (name) => void waiting.delete(name),
   };
 }
