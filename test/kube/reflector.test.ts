@@ -70,7 +70,8 @@ describe('startReflector', () => {
     await put('a', 'x');
     await until(() => cache.size === 1);
     expect(lists).toEqual([0]);
-    expect(failures).toEqual([]);
+    // An idle connection may be closed by the server in the moment in which it is used again.
+    expect(failures.filter((code) => code !== 'KUBE_UNAVAILABLE')).toEqual([]);
     stop.abort();
     await reflector.done;
   });
