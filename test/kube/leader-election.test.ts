@@ -13,7 +13,7 @@ import { faultProxy, loseAnswer } from './fault-proxy.ts';
 import { adminClient, clientOf, ownNamespace, silent, until } from './lab.ts';
 
 /** Leases have whole seconds, so a second is the shortest term. */
-const short = { leaseDurationMs: 1_000, renewDeadlineMs: 600, retryMs: 60 };
+const short = { leaseDurationMs: 3_000, renewDeadlineMs: 2_400, retryMs: 60 };
 
 interface Candidate {
   readonly election: LeaderElection;
@@ -75,7 +75,7 @@ describe('startLeaderElection', () => {
     const { spec } = await read();
     expect(spec).toMatchObject({
       holderIdentity: leader?.election.identity,
-      leaseDurationSeconds: 1,
+      leaseDurationSeconds: short.leaseDurationMs / 1_000,
       leaseTransitions: 0,
     });
     expect(spec?.renewTime).toMatch(/\.\d{6}Z$/);
