@@ -87,7 +87,10 @@ export function openSigningRequests(base: Base, options: SigningRequestsOptions)
 
   // One sweep instead of a timer for each: a queue full of what others answer would delay everybody's retries.
   const sweep = setInterval(() => {
-    for (const name of share.left()) queue.add(name);
+    for (const name of share.left()) {
+      if (backlog.get(name) === undefined) share.forget(name);
+      else queue.add(name);
+    }
   }, lookAgainMs);
   draining.addEventListener('abort', () => clearInterval(sweep), { once: true });
 

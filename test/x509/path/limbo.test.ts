@@ -9,7 +9,7 @@ const reasons: Readonly<Record<string, string>> = JSON.parse(
 );
 const exceptions = new Map(Object.entries(reasons));
 
-/** For cases that give no time: any day on which their certificates, which hold for a thousand years, are valid. */
+/** For cases that give no time: a moment at which their certificates, which hold for a thousand years, are valid. */
 const now = 1_790_000_000;
 
 test('each exception says why', () => {

@@ -18,7 +18,7 @@ export interface ShareOptions {
 export interface Share {
   has(request: CertificateSigningRequest): boolean;
   /** Names of the requests that are left to others. */
-  left(): Iterable<string>;
+  left(): readonly string[];
   /** The request with this name waits no more. */
   forget(name: string): void;
 }
@@ -29,7 +29,7 @@ const patienceMs = 30_000;
 export function createShare(options: ShareOptions): Share {
   const { replica, members, serves, monotonic, log } = options;
   /** Requests of others, by name, and since when they are seen to wait. */
-  const waiting = new Map<string, { readonly uid: string; readonly since: number }>();
+  const waiting = new Map<string, { readonly uid: string; readonly since: number; taken: boolean }>();
 
   function able(signerName: string): string[] {
     const others = members
@@ -40,24 +40,33 @@ export function createShare(options: ShareOptions): Share {
     return serves(signerName) ? [...others, replica] : others;
   }
 
-  function isOverdue(name: string, uid: string): boolean {
+  /** True once it has waited too long; told once. */
+  function takesOver(name: string, uid: string, responsible: string): boolean {
     const now = monotonic();
     const known = waiting.get(name);
-    if (known?.uid !== uid) waiting.set(name, { uid, since: now });
-    return known?.uid === uid && now - known.since > patienceMs;
+    if (known?.uid !== uid) {
+      waiting.set(name, { uid, since: now, taken: false });
+      return false;
+    }
+    if (now - known.since <= patienceMs) return false;
+    if (!known.taken) {
+      log.warn({ request: name, responsible }, 'another replica did not answer in time: answered here');
+      options.onTakeOver();
+      known.taken = true;
+    }
+    return true;
   }
 
   return {
     has({ metadata: { name, uid = '' }, spec: { signerName } }) {
       const responsible = answering(uid, able(signerName));
       // Where nobody can sign, everybody says why.
-      if (responsible === undefined || responsible === replica) return true;
-      if (!isOverdue(name, uid)) return false;
-      log.warn({ request: name, responsible }, 'another replica did not answer in time: answered here');
-      options.onTakeOver();
+      if (responsible !== undefined && responsible !== replica) return takesOver(name, uid, responsible);
+      waiting.delete(name);
       return true;
     },
-    left: () => waiting.keys(),
+    // What was taken over is retried at its own pace, like everything that is ours.
+    left: () => Array.from(waiting).flatMap(([name, { taken }]) => (taken ? [] : [name])),
     forget: (name) => void waiting.delete(name),
   };
 }
