@@ -133,7 +133,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
   // A conflict can be seen only with every CertificateAuthority at hand.
   const listed = Promise.all([
     versions.passed,
-    recover(base, clock, step),
+    recover(base, serverClock, step),
     authorities.reflector.synced,
     authoritySecrets.reflector.synced,
   ]);
@@ -158,7 +158,13 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     name: `${config.replica}-heartbeat`,
     identity: config.replica,
     labels: { 'app.kubernetes.io/managed-by': 'mangrove', [heartbeatLabel]: 'replica' },
-    annotations: (current) => replicaReport(current, { signers, ledger, draining: draining.signal }),
+    annotations: (current) =>
+      replicaReport(current, {
+        signers,
+        ledger,
+        draining: draining.signal,
+        hearsOf: () => requests.hasSynced(),
+      }),
     ...heartbeatMs,
     clock,
     log,

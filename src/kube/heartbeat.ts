@@ -3,7 +3,7 @@ import { errorCode, errorMessage } from '#errors/error.ts';
 import { jittered } from '#kube/backoff.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, systemClock } from '#kube/clock.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '#kube/error.ts';
+import { ignoreNotFound, isAlreadyExists, isConflict, isNotFound } from '#kube/error.ts';
 import { repeat } from '#kube/lease.ts';
 import { formatMicroTime } from '#kube/micro-time.ts';
 import type { Lease, LeaseSpec } from '#kube/object.ts';
@@ -86,13 +86,8 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
     };
   }
 
-  async function read(): Promise<Lease | undefined> {
-    try {
-      return await client.get<Lease>(leases, name, { namespace, signal });
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+  function read(): Promise<Lease | undefined> {
+    return client.get<Lease>(leases, name, { namespace, signal }).catch(ignoreNotFound);
   }
 
   async function write(): Promise<void> {

@@ -4,7 +4,7 @@ import { errorCode, errorMessage, MangroveError } from '#errors/error.ts';
 import { jittered } from '#kube/backoff.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, systemClock } from '#kube/clock.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '#kube/error.ts';
+import { ignoreNotFound, isAlreadyExists, isConflict, isNotFound } from '#kube/error.ts';
 import { ageOf, isExpired, type Moment, momentOf, repeat, type Sighting, sight } from '#kube/lease.ts';
 import { formatMicroTime } from '#kube/micro-time.ts';
 import type { Lease, LeaseSpec } from '#kube/object.ts';
@@ -126,13 +126,8 @@ export function startLeaderElection(options: LeaderElectionOptions): LeaderElect
     );
   }
 
-  async function read(): Promise<Lease | undefined> {
-    try {
-      return await client.get<Lease>(leases, name, { namespace, ...bounded });
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+  function read(): Promise<Lease | undefined> {
+    return client.get<Lease>(leases, name, { namespace, ...bounded }).catch(ignoreNotFound);
   }
 
   async function takeOrRenew(): Promise<void> {

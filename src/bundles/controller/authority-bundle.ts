@@ -4,7 +4,7 @@ import { MANAGED_BY, MANAGED_BY_LABEL } from '#bundles/target/cluster-trust-bund
 import { MangroveError } from '#errors/error.ts';
 import { dnsSubdomain } from '#errors/syntax.ts';
 import type { KubeClient } from '#kube/client.ts';
-import { isAlreadyExists, isNotFound } from '#kube/error.ts';
+import { ignoreNotFound, isAlreadyExists } from '#kube/error.ts';
 import { trustBundles } from '#kube/resource.ts';
 
 /** A CertificateAuthority, as far as its roots are published. */
@@ -56,13 +56,8 @@ export async function countPublishedRoots(
   return bundle?.status?.anchors?.filter((anchor) => anchor.source === source).length ?? 0;
 }
 
-async function read(client: KubeClient, name: string): Promise<TrustBundle | undefined> {
-  try {
-    return await client.get<TrustBundle>(trustBundles, name);
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
+function read(client: KubeClient, name: string): Promise<TrustBundle | undefined> {
+  return client.get<TrustBundle>(trustBundles, name).catch(ignoreNotFound);
 }
 
 async function create(client: KubeClient, name: string, authority: PublishedAuthority): Promise<TrustBundle> {

@@ -8,7 +8,7 @@ import {
 import { type Claimant, requireOwned } from '#bundles/target/ownership.ts';
 import { errorCode, MangroveError } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
-import { isNotFound } from '#kube/error.ts';
+import { ignoreNotFound, isNotFound } from '#kube/error.ts';
 import type { ClusterTrustBundle } from '#kube/object.ts';
 import { apiVersion, type Resource } from '#kube/resource.ts';
 import type { Step } from '#step.ts';
@@ -62,18 +62,8 @@ export async function publish(publication: Publication): Promise<Published> {
   );
 }
 
-async function read({
-  client,
-  resource,
-  desired,
-  signal,
-}: Publication): Promise<ClusterTrustBundle | undefined> {
-  try {
-    return await client.get<ClusterTrustBundle>(resource, desired.name, { signal });
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
+function read({ client, resource, desired, signal }: Publication): Promise<ClusterTrustBundle | undefined> {
+  return client.get<ClusterTrustBundle>(resource, desired.name, { signal }).catch(ignoreNotFound);
 }
 
 /** What differs in an object that is ours. */

@@ -10,6 +10,8 @@ export interface ReportedReplica {
   readonly ledger: Ledger;
   /** Aborted when the replica takes no new work. */
   readonly draining: AbortSignal;
+  /** Whether it knows which requests there are. */
+  readonly hearsOf: () => boolean;
 }
 
 const newestPrefix = 'newest-not-after.mangrove.dev/';
@@ -25,9 +27,9 @@ export const signerNamesAnnotation = 'mangrove.dev/signer-names';
  */
 export async function replicaReport(
   current: Annotations,
-  { signers, ledger, draining }: ReportedReplica,
+  { signers, ledger, draining, hearsOf }: ReportedReplica,
 ): Promise<Annotations> {
-  const serves = !draining.aborted && (await canRecord(ledger));
+  const serves = !draining.aborted && hearsOf() && (await canRecord(ledger));
   const issuing = signers.issuing();
   const report: Record<string, string> = {
     [signerNamesAnnotation]: serves ? signers.serving().join(',') : '',

@@ -1,7 +1,7 @@
 import type { LiveKind, LiveUids } from '#csr/signing-request/live-identity.ts';
 import type { Cache } from '#kube/cache.ts';
 import type { KubeClient } from '#kube/client.ts';
-import { isNotFound } from '#kube/error.ts';
+import { ignoreNotFound } from '#kube/error.ts';
 import type { AnyObject, PartialObjectMetadata } from '#kube/object.ts';
 import type { Reflector } from '#kube/reflector.ts';
 import { nodes, pods, type Resource, serviceAccounts } from '#kube/resource.ts';
@@ -44,16 +44,10 @@ export function createLiveUids(
       return cache.get(namespace, name);
     },
     async read(kind, namespace, name) {
-      try {
-        const object = await client.get<PartialObjectMetadata>(liveResources[kind], name, {
-          namespace,
-          metadataOnly: true,
-        });
-        return liveUid(kind, object);
-      } catch (error) {
-        if (isNotFound(error)) return undefined;
-        throw error;
-      }
+      const object = await client
+        .get<PartialObjectMetadata>(liveResources[kind], name, { namespace, metadataOnly: true })
+        .catch(ignoreNotFound);
+      return object && liveUid(kind, object);
     },
   };
 }
