@@ -83,7 +83,11 @@ export interface KubeClient {
   create<T extends AnyObject>(resource: Resource, object: T, options?: CallOptions): Promise<T>;
   /** PUT. Throws KUBE_UNCONDITIONAL_WRITE for an object without resourceVersion, KUBE_CONFLICT when it changed since. */
   update<T extends AnyObject>(resource: Resource, object: T, options?: WriteOptions): Promise<T>;
-  updateStatus<T extends AnyObject>(resource: Resource, object: T, options?: CallOptions): Promise<T>;
+  updateStatus<T extends AnyObject>(
+    resource: Resource,
+    object: T,
+    options?: Omit<WriteOptions, 'subresource'>,
+  ): Promise<T>;
   /** Server-side apply as `mangrove`. Fields that another manager owns are a KUBE_CONFLICT unless forced. */
   apply<T extends AnyObject>(
     resource: Resource,
@@ -162,6 +166,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         query: { fieldManager, force: String(options.force ?? false) },
         // JSON is YAML; the +json twin of this type is not served by old API servers.
         contentType: 'application/apply-patch+yaml',
+        accept: acceptOne(options),
         body: typed(resource, object),
         ...limits(options),
       }),
@@ -202,6 +207,7 @@ function putCall(resource: Resource, object: AnyObject, options: WriteOptions): 
     method: 'PUT',
     path,
     query: { fieldManager },
+    accept: acceptOne(options),
     body: typed(resource, object),
     ...limits(options),
   };

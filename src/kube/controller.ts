@@ -55,7 +55,9 @@ export function startController<Key extends string>(options: ControllerOptions<K
   const { name, queue, reconcile, concurrency = 1, signal, observer = {}, clock = systemClock } = options;
   const { drainMs = 10_000, timeoutMs = 5 * 60_000 } = options;
   const log = options.log.child({ controller: name });
-  const hard = new AbortController();
+  /** Of the calls under way. */
+  const deadlines = new Set<AbortController>();
+  let drained = false;
   observer.started?.(name, outcomes);
 
   async function runOne(key: Key): Promise<void> {
@@ -67,9 +69,8 @@ export function startController<Key extends string>(options: ControllerOptions<K
   async function settle(key: Key): Promise<Outcome> {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), timeoutMs);
-    const abort = (): void => deadline.abort(hard.signal.reason);
-    hard.signal.addEventListener('abort', abort, { once: true });
-    if (hard.signal.aborted) abort();
+    deadlines.add(deadline);
+    if (drained) deadline.abort(signal.reason);
     try {
       const result = await reconcile(key, deadline.signal);
       queue.forget(key);
@@ -80,7 +81,7 @@ export function startController<Key extends string>(options: ControllerOptions<K
       return retry(key, error);
     } finally {
       clearTimeout(timer);
-      hard.signal.removeEventListener('abort', abort);
+      deadlines.delete(deadline);
     }
   }
 
@@ -110,12 +111,12 @@ export function startController<Key extends string>(options: ControllerOptions<K
   }
 
   async function drain(): Promise<void> {
-    const drained = queue.shutdown();
     const patience = new AbortController();
-    await Promise.race([drained, pause(drainMs, patience.signal)]);
+    await Promise.race([queue.shutdown(), pause(drainMs, patience.signal)]);
     patience.abort();
     void queue.shutdown({ discard: true });
-    hard.abort(signal.reason);
+    drained = true;
+    for (const deadline of deadlines) deadline.abort(signal.reason);
   }
 
   const stop = (): void => void drain();

@@ -1,11 +1,17 @@
+/** In order of arrival. `next` sees what is added behind it; a new one for each key would pass by all that were taken before. */
+interface Lane<Key> {
+  readonly keys: Set<Key>;
+  readonly next: SetIterator<Key>;
+}
+
 /**
  * Keys in order of arrival, in lanes that take turns: however many keys one lane holds, the next key of another waits for one
  * of each lane at most. A key is held once.
  */
 export class Lanes<Key extends string> {
   readonly #laneOf: (key: Key) => string;
-  /** Lanes that hold a key, the one whose turn it is first; each in order of insertion. */
-  readonly #lanes = new Map<string, Set<Key>>();
+  /** Lanes that hold a key, the one whose turn it is first. */
+  readonly #lanes = new Map<string, Lane<Key>>();
   readonly #laneByKey = new Map<Key, string>();
 
   constructor(laneOf: (key: Key) => string) {
@@ -22,7 +28,7 @@ export class Lanes<Key extends string> {
 
   /** Whether the lane of this key holds less than its share of `limit`. */
   hasShare(key: Key, limit: number): boolean {
-    const held = this.#lanes.get(this.#laneOf(key))?.size ?? 0;
+    const held = this.#lanes.get(this.#laneOf(key))?.keys.size ?? 0;
     const lanes = held === 0 ? this.#lanes.size + 1 : this.#lanes.size;
     return held < limit / lanes;
   }
@@ -31,8 +37,8 @@ export class Lanes<Key extends string> {
     if (this.has(key)) return;
     const name = this.#laneOf(key);
     const lane = this.#lanes.get(name);
-    if (lane === undefined) this.#lanes.set(name, new Set([key]));
-    else lane.add(key);
+    if (lane === undefined) this.#lanes.set(name, laneFrom(key));
+    else lane.keys.add(key);
     this.#laneByKey.set(key, name);
   }
 
@@ -41,13 +47,13 @@ export class Lanes<Key extends string> {
     const [turn] = this.#lanes;
     if (turn === undefined) return undefined;
     const [name, lane] = turn;
-    const [key] = lane;
+    const { value: key } = lane.next.next();
     this.#lanes.delete(name);
     if (key === undefined) return this.take();
-    lane.delete(key);
+    lane.keys.delete(key);
     this.#laneByKey.delete(key);
     // To the end of the row.
-    if (lane.size > 0) this.#lanes.set(name, lane);
+    if (lane.keys.size > 0) this.#lanes.set(name, lane);
     return key;
   }
 
@@ -55,4 +61,9 @@ export class Lanes<Key extends string> {
     this.#lanes.clear();
     this.#laneByKey.clear();
   }
+}
+
+function laneFrom<Key>(key: Key): Lane<Key> {
+  const keys = new Set([key]);
+  return { keys, next: keys.values() };
 }

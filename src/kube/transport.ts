@@ -52,8 +52,8 @@ export function createTransport(credentials: Credentials): Transport {
       if (pools !== undefined) retire(pools);
       pools = {
         fingerprint: presented.fingerprint,
-        requests: agent(presented.tls, 64),
-        watches: agent(presented.tls, Infinity),
+        requests: pool(presented.tls, 64),
+        watches: pool(presented.tls, Infinity),
       };
     }
     return pools;
@@ -221,8 +221,15 @@ export async function collect(response: IncomingMessage, maxBytes: number, seale
   return body;
 }
 
-function agent({ proxyUrl, ...tls }: TlsMaterial, maxSockets: number): Agent {
-  return new Agent({
+/** Connections to one server with one set of credentials: all are alike, so their name need not say what they are. */
+class Pool extends Agent {
+  override getName(): string {
+    return 'api server';
+  }
+}
+
+function pool({ proxyUrl, ...tls }: TlsMaterial, maxSockets: number): Agent {
+  return new Pool({
     ...tls,
     ...(proxyUrl !== undefined && { proxyEnv: { HTTPS_PROXY: proxyUrl } }),
     // Go servers prefer h2 where it is offered; one connection per stream keeps a slow watch from holding up the rest.

@@ -52,6 +52,7 @@ export interface Signers {
   readonly find: FindSigner;
   /** The signer names that this replica may sign for at this moment. */
   serving(): readonly string[];
+  readonly serves: (signerName: string) => boolean;
   /** @throws MangroveError CA_NOT_READY, CA_NOT_CONFIRMED, CA_CLOCK_SKEWED, unless the key may sign at this moment. */
   requireFence(issuing: IssuingKey): void;
   /** Ids of every authority that this process ever issued under. */
@@ -79,6 +80,11 @@ export function createSigners(options: SignersOptions): Signers {
   /** By name of the CertificateAuthority. */
   const held = new Map<string, Held>();
   const issuedUnder = new Set<string>();
+  /** Of every root that a status names; made anew when one has changed. */
+  let rootIds: ReadonlySet<string> | undefined;
+  authorities.onChange(() => {
+    rootIds = undefined;
+  });
 
   function drop(name: string): void {
     if (held.delete(name)) options.onChange(name, undefined);
@@ -191,9 +197,13 @@ export function createSigners(options: SignersOptions): Signers {
   function isAuthorityKey(id: string): boolean {
     for (const { signer } of held.values()) if (keyId(signer.issuing) === id) return true;
     if (options.reportedKeys.has(id)) return true;
-    return authorities
-      .list()
-      .some(({ status }) => status?.authorities?.some((one) => one.id === id) === true);
+    rootIds ??= new Set(
+      authorities
+        .list()
+        .flatMap(({ status }) => status?.authorities ?? [])
+        .map(({ id }) => id),
+    );
+    return rootIds.has(id);
   }
 
   /** Without asking the fence. */
@@ -216,6 +226,12 @@ export function createSigners(options: SignersOptions): Signers {
     issuing: () => [...held.values()].map(({ signer }) => signer.issuing),
     issuedUnder: () => issuedUnder,
     find,
+    serves(signerName) {
+      for (const { signerNames, confirmation } of held.values()) {
+        if (signerNames.includes(signerName)) return fence.allows(confirmation);
+      }
+      return false;
+    },
     serving: () =>
       [...held.values()]
         .filter(({ confirmation }) => fence.allows(confirmation))
