@@ -15,6 +15,8 @@ export interface Benchmark {
   readonly pinned: boolean;
   /** Of work and floor in turns; default 7. */
   readonly rounds?: number;
+  /** Before them, uncounted; default 1. */
+  readonly warmUpRounds?: number;
   readonly open: () => Promise<OpenBenchmark>;
 }
 

@@ -5,22 +5,25 @@ const roundMs = 1500;
 /** V8 compiles what is hot on threads of its own for some seconds, whose CPU a server pays once. */
 const warmUpMs = 4000;
 
-/** Rounds of work and floor take turns: a machine that slows down slows both. */
+/** Rounds of work and floor take turns, a floor first and last: a machine that slows down slows both. */
 export async function measure(benchmark: Benchmark): Promise<Report> {
-  const { rounds = usualRounds } = benchmark;
+  const { rounds = usualRounds, warmUpRounds = 1 } = benchmark;
   const run = await benchmark.open();
   const rates: number[] = [];
   const floors: number[] = [];
   const ratios: number[] = [];
   const latencies: number[] = [];
   try {
-    await run.round(warmUpMs);
+    for (let round = 0; round < warmUpRounds; round++) await run.round(warmUpMs);
+    let before = await run.floor(roundMs);
     for (let round = 0; round < rounds; round++) {
-      const floor = await run.floor(roundMs);
       const sample = await run.round(roundMs);
-      floors.push(floor);
+      const after = await run.floor(roundMs);
+      floors.push((before + after) / 2);
       rates.push(sample.rate);
-      ratios.push(sample.rate / floor);
+      // Of the floors on both sides of it: the machine changes its speed between rounds more than within one.
+      ratios.push((2 * sample.rate) / (before + after));
+      before = after;
       for (const latency of sample.latencies) latencies.push(latency);
     }
   } finally {
@@ -31,7 +34,6 @@ export async function measure(benchmark: Benchmark): Promise<Report> {
     unit: benchmark.unit,
     rate: rounded(quantile(rates, 0.5) ?? 0),
     floor: rounded(quantile(floors, 0.5) ?? 0),
-    // Of each round with its own floor: the machine changes its speed between rounds more than within one.
     ratio: rounded(quantile(ratios, 0.5) ?? 0),
     p50: rounded(quantile(latencies, 0.5)),
     p99: rounded(quantile(latencies, 0.99)),

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { packageRoot } from '#sandbox/package-root.ts';
+import type { Installation } from '../test/support/installation.ts';
+
+export const launcher = join(packageRoot(), 'bin', 'mangrove');
+
+/** The product as it is shipped, on a real API server. */
+export interface Replica {
+  readonly signal: (signal: NodeJS.Signals) => void;
+  /** The text of its metrics. */
+  metrics(): Promise<string>;
+  /** Resolves when it can sign. */
+  ready(): Promise<void>;
+  residentBytes(): number;
+  /** As its end in a cluster: SIGTERM, and the wait for it. */
+  stop(): Promise<void>;
+}
+
+/** Replicas of one installation, one after the other, on the same ledger. */
+export async function replicas(on: Installation): Promise<() => Replica> {
+  const port = await freePort();
+  const path = join(on.directory, 'mangrove.json');
+  writeFileSync(path, JSON.stringify({ ...(await on.config()), http: { host: '127.0.0.1', port } }));
+  const url = `http://127.0.0.1:${port}`;
+  return () => {
+    const log = openSync(join(on.directory, 'mangrove.log'), 'a');
+    const child = spawn(launcher, ['controller', '--config', path], { stdio: ['ignore', log, log] });
+    return {
+      signal: (signal) => void child.kill(signal),
+      metrics: async () => (await fetch(`${url}/metrics`)).text(),
+      async ready() {
+        for (;;) {
+          const answer = await fetch(`${url}/readyz`).catch(() => undefined);
+          await answer?.body?.cancel();
+          if (answer?.status === 200) return;
+          await sleep(10);
+        }
+      },
+      residentBytes() {
+        const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+        return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+      },
+      async stop() {
+        child.kill('SIGTERM');
+        await once(child, 'exit');
+      },
+    };
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
