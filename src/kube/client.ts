@@ -54,13 +54,6 @@ export interface DeleteOptions extends CallOptions {
   readonly resourceVersion?: string;
 }
 
-const patchTypes = {
-  json: 'application/json-patch+json',
-  merge: 'application/merge-patch+json',
-  /** Built-in kinds only. */
-  strategic: 'application/strategic-merge-patch+json',
-} as const;
-
 /**
  * The API of one cluster. Reads without resourceVersion are consistent. All methods throw KubeError (see errors/kube.ts), or the reason
  * of the signal. A write that ends in KUBE_OUTCOME_UNKNOWN may have been made: it is never repeated here, and whoever asked for it reads
@@ -88,16 +81,11 @@ export interface KubeClient {
     object: T,
     options?: Omit<WriteOptions, 'subresource'>,
   ): Promise<T>;
-  /** Server-side apply as `mangrove`. Fields that another manager owns are a KUBE_CONFLICT unless forced. */
-  apply<T extends AnyObject>(
-    resource: Resource,
-    object: AnyObject & Readonly<Record<string, unknown>>,
-    options?: WriteOptions & { readonly force?: boolean },
-  ): Promise<T>;
+  /** A merge patch (RFC 7386): with a resourceVersion in its metadata it is as conditional as a PUT. */
   patch<T extends AnyObject>(
     resource: Resource,
     target: { readonly name: string; readonly namespace?: string | undefined },
-    patch: { readonly type: keyof typeof patchTypes; readonly body: unknown },
+    patch: unknown,
     options?: WriteOptions,
   ): Promise<T>;
   /** Resolves once the deletion is accepted; finalizers may keep the object for longer. */
@@ -159,25 +147,14 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     async updateStatus(resource, object, options = {}) {
       return bodyOf(putCall(resource, object, { ...options, subresource: 'status' }));
     },
-    apply: (resource, object, options = {}) =>
-      bodyOf({
-        method: 'PATCH',
-        path: objectPath(resource, object.metadata.namespace, object.metadata.name, options.subresource),
-        query: { fieldManager, force: String(options.force ?? false) },
-        // JSON is YAML; the +json twin of this type is not served by old API servers.
-        contentType: 'application/apply-patch+yaml',
-        accept: acceptOne(options),
-        body: typed(resource, object),
-        ...limits(options),
-      }),
     patch: (resource, target, patch, options = {}) =>
       bodyOf({
         method: 'PATCH',
         path: objectPath(resource, target.namespace, target.name, options.subresource),
         query: { fieldManager },
-        contentType: patchTypes[patch.type],
+        contentType: 'application/merge-patch+json',
         accept: acceptOne(options),
-        body: patch.body,
+        body: patch,
         ...limits(options),
       }),
     async delete(resource, name, options = {}) {

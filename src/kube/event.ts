@@ -188,8 +188,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
   function count({ metadata }: Event, one: Series): Promise<Event> {
     const { name, namespace, resourceVersion } = metadata;
-    const body = { metadata: { resourceVersion }, count: one.count, lastTimestamp: formatTime(one.lastMs) };
-    return client.patch<Event>(events, { name, namespace }, { type: 'merge', body }, { signal });
+    const patch = { metadata: { resourceVersion }, count: one.count, lastTimestamp: formatTime(one.lastMs) };
+    return client.patch<Event>(events, { name, namespace }, patch, { signal });
   }
 
   function newEvent({ regarding, occurrence, count, firstMs, lastMs }: Series, eventName: string): Event {

@@ -143,14 +143,6 @@ export interface Event extends AnyObject {
   readonly reportingInstance?: string;
 }
 
-export interface Pod extends AnyObject {
-  readonly spec: { readonly serviceAccountName?: string; readonly nodeName?: string };
-  readonly status?: { readonly phase?: string };
-}
-
-export type Node = AnyObject;
-export type ServiceAccount = AnyObject;
-
 /** `namespace/name`, or `name` for what is cluster-scoped; neither part can contain a slash. */
 export type ObjectKey = string;
 

@@ -125,27 +125,19 @@ describe('KubeClient on a real API server', () => {
     });
   });
 
-  test('server-side apply owns its fields, leaves others alone, and takes nothing over unasked', async () => {
-    const other = { ...configMap(namespace, 'shared', { a: 'theirs' }) };
-    await client.create(maps, other);
-    await client.apply(maps, configMap(namespace, 'shared', { b: 'ours' }));
-    const taken = client.apply(maps, configMap(namespace, 'shared', { a: 'ours', b: 'ours' }));
-    // Both were written by the same field manager name, but one by an update and one by an apply: they are two managers.
-    await expect(taken).rejects.toMatchObject({ code: 'KUBE_CONFLICT' });
-    const forced = await client.apply<ConfigMap>(maps, configMap(namespace, 'shared', { a: 'ours' }), {
-      force: true,
-    });
-    expect(forced.data).toEqual({ a: 'ours' });
-  });
-
-  test('the three kinds of patch', async () => {
-    await client.create(maps, configMap(namespace, 'patched', { a: '1' }));
+  test('a merge patch leaves the rest alone, and with a resourceVersion is refused once the object changed', async () => {
+    const { metadata } = await client.create<ConfigMap>(
+      maps,
+      configMap(namespace, 'patched', { a: '1', b: '1' }),
+    );
     const target = { name: 'patched', namespace };
-    await client.patch(maps, target, { type: 'merge', body: { data: { b: '2' } } });
-    await client.patch(maps, target, { type: 'strategic', body: { data: { c: '3' } } });
-    const json = [{ op: 'remove', path: '/data/a' }];
-    const patched = await client.patch<ConfigMap>(maps, target, { type: 'json', body: json });
+    const patch = {
+      metadata: { resourceVersion: metadata.resourceVersion },
+      data: { a: null, b: '2', c: '3' },
+    };
+    const patched = await client.patch<ConfigMap>(maps, target, patch);
     expect(patched.data).toEqual({ b: '2', c: '3' });
+    await expect(client.patch(maps, target, patch)).rejects.toMatchObject({ code: 'KUBE_CONFLICT' });
   });
 
   test('lists page after page, with kind and version on each item, and only what the selector matches', async () => {

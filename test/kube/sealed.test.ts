@@ -39,7 +39,7 @@ test('an object is created from bytes that are wiped, and no answer brings its s
   expect(answers[0]).not.toContain(value);
   expect((await client.get<Secret>(secrets, name, { namespace })).data).toEqual({ secret: value });
 
-  const patch = { type: 'merge', body: { metadata: { annotations: { a: 'b' } } } } as const;
+  const patch = { metadata: { annotations: { a: 'b' } } };
   const patched = await client.patch<AnyObject>(secrets, { name, namespace }, patch, { metadataOnly: true });
   expect(patched).toMatchObject({ kind: 'PartialObjectMetadata', metadata: { annotations: { a: 'b' } } });
   expect(patched).not.toHaveProperty('data');

@@ -53,7 +53,7 @@ export async function changeTrustDomain(
   const created = { apiVersion: `${group}/${version}`, kind, metadata: { name }, spec };
   await client.create(resource, created);
   try {
-    await client.patch(resource, { name }, { type: 'merge', body: { spec: { trustDomain: 'other.test' } } });
+    await client.patch(resource, { name }, { spec: { trustDomain: 'other.test' } });
     return 'accepted';
   } catch (error) {
     return errorMessage(error);

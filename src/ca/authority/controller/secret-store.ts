@@ -116,8 +116,7 @@ export function createSecretStore({
     async write(authority, change) {
       const { secretName: name, secretUid: uid, resourceVersion } = authority;
       // A merge patch of metadata alone: the key travels neither way, and the resourceVersion is the precondition.
-      const body = { metadata: { uid, resourceVersion, annotations: encodeChange(change) } };
-      const patch = { type: 'merge', body } as const;
+      const patch = { metadata: { uid, resourceVersion, annotations: encodeChange(change) } };
       await client.patch(secrets, { name, namespace }, patch, { metadataOnly: true });
     },
 
