@@ -18,7 +18,7 @@ import type { Ledger } from '#ledger/ledger.ts';
 import type { Step } from '#step.ts';
 
 export interface SignersOptions {
-  readonly store: AuthorityStore;
+  readonly store: Pick<AuthorityStore, 'read' | 'rootKey'>;
   /** Every CertificateAuthority of the cluster. */
   readonly authorities: Cache<CertificateAuthority>;
   /** One of them by a consistent read; undefined when it is gone. @throws MangroveError KUBE_* */
