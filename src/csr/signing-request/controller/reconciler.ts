@@ -25,12 +25,12 @@ export interface SigningRequestObserver {
 }
 
 export interface SigningRequestReconcilerOptions extends AnswerContext {
-  readonly client: KubeClient;
+  readonly client: Pick<KubeClient, 'get' | 'updateStatus'>;
   /** The requests that await a signature of one of our signer names. */
   readonly backlog: Pick<Backlog, 'get'>;
   /** Which of them this replica answers. */
   readonly share: Share;
-  readonly events: EventRecorder;
+  readonly events: Pick<EventRecorder, 'record'>;
   readonly observer: SigningRequestObserver;
   readonly log: Logger;
   /** Milliseconds that never go back. */
