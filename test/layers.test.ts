@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { scratchDirectory } from './support/scratch.ts';
 
 /** One import that each room must not have, and one that it may: the arrows of docs/architecture.md. */
 const planted = [
@@ -48,10 +48,9 @@ function lint(file: string, specifier: string): { readonly status: number | null
 }
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'mangrove-layers-'));
+  folder = scratchDirectory();
   cpSync(join(root, '.oxlintrc.json'), join(folder, '.oxlintrc.json'));
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('an import against the arrows is refused, one along them is not', () => {
   test.each(planted)('$file: $refused', ({ file, refused, allowed }) => {

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type IssuedLeaf, issueLeaf } from '#ca/issuance/issue.ts';
@@ -14,6 +13,7 @@ import { parseCertificate } from '#x509/certificate.ts';
 import { encodePem } from '#x509/pem.ts';
 import { parsePublicKey } from '#x509/public-key.ts';
 import { parseSpiffeId } from '#x509/spiffe-id.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { spkiOf } from '../x509/support/request.ts';
 import { type Hierarchy, hierarchy, leafRequest, now, open, serial } from './support/hierarchy.ts';
 
@@ -22,14 +22,11 @@ let ledger: Ledger;
 let usual: Hierarchy;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'mangrove-issuance-'));
+  folder = scratchDirectory();
   ledger = await openSqliteLedger({ path: join(folder, 'ledger.db') });
   usual = await hierarchy(ledger);
 });
-afterAll(async () => {
-  await ledger.close();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => ledger.close());
 
 const at = (seconds = now) => ({ now: seconds * 1000, serial: serial() });
 const clock = (): number => now * 1000;

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes, X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createRoot } from '#ca/authority/root.ts';
@@ -16,6 +15,7 @@ import { caKeyAlgorithms } from '#ca/keys/algorithm.ts';
 import { webCrypto } from '#ca/keys/web-crypto.ts';
 import { encodePem } from '#x509/pem.ts';
 import { parseTrustDomain } from '#x509/spiffe-id.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 
 const trustDomain = parseTrustDomain('east.test');
 const now = 1_800_000_000;
@@ -35,15 +35,10 @@ const providers = ['peculiar', 'node'] as const;
 describe.each(providers)('a root made by the %s provider', (provider) => {
   test.each(caKeyAlgorithms)('of %s verifies with OpenSSL in strict mode', async (algorithm) => {
     const root = await createRoot(request(algorithm), webCrypto(provider));
-    const folder = mkdtempSync(join(tmpdir(), 'mangrove-root-'));
-    try {
-      const file = join(folder, 'root.pem');
-      writeFileSync(file, encodePem('CERTIFICATE', root.certificate.der));
-      const args = ['verify', '-x509_strict', '-check_ss_sig', '-attime', String(now), '-CAfile', file, file];
-      expect(execFileSync('openssl', args, { encoding: 'utf8' })).toContain('OK');
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const file = join(scratchDirectory(), 'root.pem');
+    writeFileSync(file, encodePem('CERTIFICATE', root.certificate.der));
+    const args = ['verify', '-x509_strict', '-check_ss_sig', '-attime', String(now), '-CAfile', file, file];
+    expect(execFileSync('openssl', args, { encoding: 'utf8' })).toContain('OK');
   });
 
   test('has the subject of its trust domain and key, and the SPIFFE ID of the trust domain', async () => {

@@ -1,27 +1,23 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { scratchDirectory } from '../support/scratch.ts';
 
 const mangrove = join(import.meta.dirname, '../../bin/mangrove');
 
 test('the demo proves what it says and leaves nothing behind', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mangrove-demo-test-'));
-  try {
-    const { status, stdout, stderr } = spawnSync(mangrove, ['demo'], {
-      encoding: 'utf8',
-      env: { ...process.env, TMPDIR: folder },
-    });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringContaining('SANDBOX_') });
-    expect(stdout.match(/✓/g)).toHaveLength(6);
-    expect(stdout).toContain('web.pem: OK');
-    expect(readdirSync(folder)).toEqual([]);
-    const { stdout: left } = spawnSync('pgrep', ['-f', folder], { encoding: 'utf8' });
-    expect(left).toBe('');
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = scratchDirectory();
+  const { status, stdout, stderr } = spawnSync(mangrove, ['demo'], {
+    encoding: 'utf8',
+    env: { ...process.env, TMPDIR: folder },
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringContaining('SANDBOX_') });
+  expect(stdout.match(/✓/g)).toHaveLength(6);
+  expect(stdout).toContain('web.pem: OK');
+  expect(readdirSync(folder)).toEqual([]);
+  const { stdout: left } = spawnSync('pgrep', ['-f', folder], { encoding: 'utf8' });
+  expect(left).toBe('');
 }, 180_000);
 
 test('an unknown chapter is a usage error', () => {

@@ -1,10 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { packageRoot } from '#sandbox/package-root.ts';
 import { run } from '#sandbox/run.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 
 /** In the place of the program: says how far it can be looked into, before and after SIGUSR1. */
 const probe = `
@@ -39,9 +39,8 @@ const quiet = {
 
 let directory: string;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'mangrove-exposure-'));
+  directory = scratchDirectory();
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 async function seen(command: string, args: readonly string[], env: Record<string, string>): Promise<unknown> {
   const { stdout } = await run(command, args, { env: { PATH: process.env['PATH'] ?? '', ...env } });

@@ -1,16 +1,15 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { packageRoot } from '#sandbox/package-root.ts';
 import { run } from '#sandbox/run.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 
 const launcher = join(packageRoot(), 'bin', 'mangrove');
 let directory: string;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'mangrove launcher-'));
+  directory = scratchDirectory('with a space');
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 test('it finds the program through a chain of links, and runs it on the pinned Node', async () => {
   symlinkSync(launcher, join(directory, 'absolute'));

@@ -1,7 +1,7 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { inScratch } from '../support/scratch.ts';
 
 /** What stands in a ledger about one serial; digests in hex. */
 export interface Entry {
@@ -27,8 +27,7 @@ const records = 'SELECT value AS record FROM batch, json_each(records) ORDER BY 
 
 /** Reads the tables of a ledger past the product's code, from a copy: looking must not repair. The replica has ended. */
 export function readLedger(replica: string, path: string): Entry[] {
-  const folder = mkdtempSync(join(tmpdir(), 'mangrove-crash-'));
-  try {
+  return inScratch((folder) => {
     const copy = join(folder, 'ledger.db');
     for (const end of ['', '-wal']) if (existsSync(path + end)) copyFileSync(path + end, copy + end);
     const db = new DatabaseSync(copy);
@@ -39,9 +38,7 @@ export function readLedger(replica: string, path: string): Entry[] {
     } finally {
       db.close();
     }
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 }
 
 function entriesOf(replica: string, db: DatabaseSync): Entry[] {

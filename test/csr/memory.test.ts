@@ -1,18 +1,14 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, expect, test } from 'vitest';
-
-const folder = mkdtempSync(join(tmpdir(), 'mangrove-memory-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+import { expect, test } from 'vitest';
+import { scratchDirectory } from '../support/scratch.ts';
 
 const count = process.env['MANGROVE_LONG'] === undefined ? 10_000 : 100_000;
 const child = new URL('memory-child.ts', import.meta.url).pathname;
 
 test(`${count} certificates add nothing that stays`, async () => {
-  const args = ['--expose-gc', child, join(folder, 'ledger.db'), String(count)];
+  const args = ['--expose-gc', child, join(scratchDirectory(), 'ledger.db'), String(count)];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   const added = JSON.parse(stdout) as { heapUsed: number; external: number; rss: number };
   // 100 bytes a certificate would be 1 MB, or 10; compiled code and the like come and go by less.

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { scratchDirectory } from '../support/scratch.ts';
 
 const root = join(import.meta.dirname, '../..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -14,7 +14,7 @@ function shellBlocks(heading: string): string[] {
 }
 
 test('the certificate by hand: every command of the README, one after the other, in one shell', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mangrove-readme-'));
+  const folder = scratchDirectory();
   const sandbox = join(folder, 'sandbox');
   const script = shellBlocks('A certificate by hand')
     .join('\n')
@@ -32,7 +32,6 @@ test('the certificate by hand: every command of the README, one after the other,
     expect(existsSync(sandbox)).toBe(false);
   } finally {
     execFileSync(join(root, 'bin/mangrove'), ['sandbox', 'down', '--dir', sandbox]);
-    rmSync(folder, { recursive: true });
   }
 }, 180_000);
 

@@ -4,6 +4,7 @@ import { loadCredentials } from '#kube/credentials.ts';
 import type { ClusterTrustBundle, ConfigMap, Secret } from '#kube/object.ts';
 import { clusterTrustBundles, secrets } from '#kube/resource.ts';
 import { controlPlane } from '../support/control-plane.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { selfSigned } from './fault-proxy.ts';
 import {
   adminClient,
@@ -12,7 +13,6 @@ import {
   configMapsResource,
   ownNamespace,
   recordingLog,
-  scratchDirectory,
   silent,
   uniqueName,
 } from './lab.ts';

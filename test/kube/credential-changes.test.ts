@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadCredentials } from '#kube/credentials.ts';
 import { kubeconfigYaml } from '#sandbox/kubeconfig.ts';
-import { recordingLog, scratchDirectory } from './lab.ts';
+import { scratchDirectory } from '../support/scratch.ts';
+import { recordingLog } from './lab.ts';
 
 describe('loadCredentials', () => {
   test('a change is told, and so is, once, that they cannot be read; no secret is in it', async () => {

@@ -6,16 +6,9 @@ import { dump } from 'js-yaml';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type Credentials, loadCredentials } from '#kube/credentials.ts';
 import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { faultProxy, selfSigned } from './fault-proxy.ts';
-import {
-  adminClient,
-  clientOf,
-  configMapsResource,
-  ownNamespace,
-  scratchDirectory,
-  uniqueName,
-  until,
-} from './lab.ts';
+import { adminClient, clientOf, configMapsResource, ownNamespace, uniqueName, until } from './lab.ts';
 
 const serviceAccounts = {
   group: '',

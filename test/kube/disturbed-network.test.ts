@@ -5,15 +5,8 @@ import { loadCredentials } from '#kube/credentials.ts';
 import type { ConfigMap } from '#kube/object.ts';
 import { kubeconfigYaml } from '#sandbox/kubeconfig.ts';
 import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
-import {
-  adminClient,
-  clientOf,
-  configMap,
-  configMapsResource as maps,
-  ownNamespace,
-  scratchDirectory,
-  until,
-} from './lab.ts';
+import { scratchDirectory } from '../support/scratch.ts';
+import { adminClient, clientOf, configMap, configMapsResource as maps, ownNamespace, until } from './lab.ts';
 import { tcpProxy } from './tcp-proxy.ts';
 import { startWitness, startWriter } from './witness.ts';
 

@@ -8,7 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import { type Credentials, loadCredentials } from '#kube/credentials.ts';
 import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
-import { scratchDirectory } from './lab.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 
 /** Passes the request on to the real API server and its answer back. */
 type Forward = () => void;

@@ -1,6 +1,3 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { createKubeClient, type KubeClient, type KubeClientOptions } from '#kube/client.ts';
@@ -74,10 +71,6 @@ export function configMap(namespace: string, name: string, data: Record<string, 
 
 export function pathOf(namespace: string, name?: string): string {
   return objectPath(configMapsResource, namespace, name);
-}
-
-export function scratchDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'mangrove-test-kube-'));
 }
 
 /** Waits until `holds`, however long that takes; the test's own time limit ends it. */

@@ -4,7 +4,8 @@ import type { KubeClientOptions } from '#kube/client.ts';
 import { loadCredentials } from '#kube/credentials.ts';
 import { kubeconfigYaml } from '#sandbox/kubeconfig.ts';
 import type { OwnControlPlane } from '../support/control-plane.ts';
-import { clientOf, configMapsResource, ownNamespace, recordingLog, scratchDirectory } from './lab.ts';
+import { scratchDirectory } from '../support/scratch.ts';
+import { clientOf, configMapsResource, ownNamespace, recordingLog } from './lab.ts';
 import { tcpProxy } from './tcp-proxy.ts';
 import { startWitness, startWriter, type WitnessOptions } from './witness.ts';
 

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { rolldown } from 'rolldown';
 import { expect, it } from 'vitest';
 import shipped from '../../rolldown.config.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { temporaryPlace } from './place.ts';
 
 const place = temporaryPlace();
@@ -15,7 +16,7 @@ const source = (name: string): string => new URL(`../../src/${name}`, import.met
 
 /** The shipped settings, with a program that only records. */
 async function bundled(programs: Record<string, string>): Promise<string> {
-  const dir = await place.directory();
+  const dir = scratchDirectory();
   const bundle = await rolldown({
     input: { ...programs, 'ledger-worker': source('ledger/worker.ts') },
     platform: 'node',
@@ -26,7 +27,7 @@ async function bundled(programs: Record<string, string>): Promise<string> {
 }
 
 async function record(program: string): Promise<string> {
-  const { stdout } = await execute(process.execPath, [program, await place.path()]);
+  const { stdout } = await execute(process.execPath, [program, place.path()]);
   return stdout;
 }
 

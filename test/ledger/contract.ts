@@ -3,31 +3,25 @@ import type { Ledger } from '#ledger/ledger.ts';
 import type { Intent } from '#ledger/record.ts';
 import { authority, codeOf, newIntent, resultOf } from './records.ts';
 
-/** A place where a ledger can be opened, closed and opened again with what it holds. */
-export interface LedgerPlace {
-  readonly open: () => Promise<Ledger>;
-  readonly remove: () => Promise<void>;
-}
+/** Opens the ledger of one place, again and again, with what it holds. */
+type OpenLedger = () => Promise<Ledger>;
 
 /** What every store must do, whatever it is made of. */
-export function ledgerContract(name: string, place: () => Promise<LedgerPlace>): void {
+export function ledgerContract(name: string, newPlace: () => OpenLedger): void {
   describe(`${name}: the contract of a ledger`, () => {
-    let home: LedgerPlace;
+    let open: OpenLedger;
     let ledger: Ledger;
 
     beforeEach(async () => {
-      home = await place();
-      ledger = await home.open();
+      open = newPlace();
+      ledger = await open();
     });
 
-    afterEach(async () => {
-      await ledger.close();
-      await home.remove();
-    });
+    afterEach(() => ledger.close());
 
     async function reopen(): Promise<void> {
       await ledger.close();
-      ledger = await home.open();
+      ledger = await open();
     }
 
     it('gives an intent back as it was recorded, also after it was closed and opened', async () => {
@@ -199,7 +193,7 @@ export function ledgerContract(name: string, place: () => Promise<LedgerPlace>):
       await recorded;
       await closed;
       await ledger.close();
-      ledger = await home.open();
+      ledger = await open();
       expect((await ledger.unresolvedIntents()).length).toBe(50);
     });
   });

@@ -35,7 +35,7 @@ function serials(lines: readonly string[], word: string): string[] {
 }
 
 it('keeps every acknowledged record and no result without intent, wherever a SIGKILL falls', async () => {
-  const path = await place.path();
+  const path = place.path();
   const lines: string[] = [];
   // First while the file is being made, then anywhere in the stream, always on the same file.
   for (const delayMs of [60, 90, 110, 130, 150, 180]) lines.push(...(await killedAt(path, 0, delayMs)));

@@ -6,6 +6,7 @@ import type { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Ledger } from '#ledger/ledger.ts';
 import { openSqliteLedger, type SqliteLedgerOptions, sqliteLedger } from '#ledger/sqlite-ledger.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { temporaryPlace } from './place.ts';
 import { codeOf, newIntent, resultOf } from './records.ts';
 
@@ -32,7 +33,7 @@ function asOrdinaryUser(): () => void {
 
 describe('a ledger that is open elsewhere', () => {
   it('is refused by a second process and by a second ledger of the same one, and let go at the end', async () => {
-    const path = await place.path();
+    const path = place.path();
     const first = await open(path);
     expect(await codeOf(openSqliteLedger({ path }))).toBe('LEDGER_LOCKED');
     const second = spawn(process.execPath, [child, path], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -43,7 +44,7 @@ describe('a ledger that is open elsewhere', () => {
   });
 
   it('is taken over as soon as the other process is killed', async () => {
-    const path = await place.path();
+    const path = place.path();
     const other = spawn(process.execPath, [child, path], { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(other.stdout, 'data');
     const waiting = place.keep(sqliteLedger({ path }));
@@ -56,7 +57,7 @@ describe('a ledger that is open elsewhere', () => {
 
 describe('a volume at fault', () => {
   it('full: nothing more is recorded, what was recorded stays, and a larger one takes records again', async () => {
-    const path = await place.path();
+    const path = place.path();
     const ledger = await open(path, { maxBytes: 160 * 1024 });
     const acknowledged = [];
     let code: string | undefined;
@@ -77,7 +78,7 @@ describe('a volume at fault', () => {
   it.runIf(process.platform === 'linux')(
     'refuses to write on: the running process answers with errors, and goes on when it may write again',
     async () => {
-      const path = await place.path();
+      const path = place.path();
       // A limit on the size of any file, in units of 512 bytes, that the parent may lift: a quota anyone can have.
       const limited = spawn(
         'sh',
@@ -113,7 +114,7 @@ describe('a volume at fault', () => {
   );
 
   it('read-only: says so before anything is signed, and works once it is writable', async () => {
-    const home = await place.directory();
+    const home = scratchDirectory();
     chmodSync(home, 0o755);
     const directory = join(home, 'volume');
     const ledger = place.keep(sqliteLedger({ path: join(directory, 'ledger.db') }));
@@ -132,7 +133,7 @@ describe('a volume at fault', () => {
 
 describe('a file that is taken away', () => {
   it('moved: no record is acknowledged any more; put back, it goes on with all that it held', async () => {
-    const path = await place.path();
+    const path = place.path();
     const ledger = await open(path);
     const before = newIntent();
     await ledger.recordIntent(before);
@@ -147,7 +148,7 @@ describe('a file that is taken away', () => {
   });
 
   it('deleted: the running process does not begin an empty one', async () => {
-    const path = await place.path();
+    const path = place.path();
     const ledger = await open(path);
     rmSync(path);
     rmSync(`${path}-wal`);
@@ -157,7 +158,7 @@ describe('a file that is taken away', () => {
   });
 
   it('its log deleted: noticed before the next acknowledgement', async () => {
-    const path = await place.path();
+    const path = place.path();
     const ledger = await open(path);
     rmSync(`${path}-wal`);
     expect(await codeOf(ledger.recordIntent(newIntent()))).toBe('LEDGER_FILE_MISSING');
@@ -167,7 +168,7 @@ describe('a file that is taken away', () => {
 
 describe('a damaged file', () => {
   async function damaged(): Promise<{ path: string; whole: Buffer }> {
-    const path = await place.path();
+    const path = place.path();
     const ledger = await openSqliteLedger({ path });
     await Promise.all(Array.from({ length: 300 }, () => ledger.recordIntent(newIntent())));
     await ledger.close();
@@ -198,7 +199,7 @@ describe('the thread that owns the store', () => {
 
   it('dies: everything under way is rejected, and the next request finds a new thread and all records', async () => {
     const workers = watchedWorkers();
-    const ledger = await open(await place.path());
+    const ledger = await open(place.path());
     const before = newIntent();
     await ledger.recordIntent(before);
     const intents = Array.from({ length: 2000 }, () => newIntent());
@@ -219,7 +220,7 @@ describe('the thread that owns the store', () => {
 
   it('dies, and the file is gone when the next one starts: that is a loss and no first start', async () => {
     const workers = watchedWorkers();
-    const path = await place.path();
+    const path = place.path();
     const ledger = await open(path);
     await workers[0]?.terminate();
     rmSync(path);
@@ -229,7 +230,7 @@ describe('the thread that owns the store', () => {
 
   it('begins a ledger at last when the first requests were reads that found no directory', async () => {
     const workers = watchedWorkers();
-    const directory = join(await place.directory(), 'later');
+    const directory = join(scratchDirectory(), 'later');
     const ledger = place.keep(sqliteLedger({ path: join(directory, 'ledger.db') }));
     expect(await codeOf(ledger.findBySerial('01'))).toBe('LEDGER_CANNOT_OPEN');
     await workers[0]?.terminate();
@@ -238,7 +239,7 @@ describe('the thread that owns the store', () => {
   });
 
   it('does not come back in time: requests fail instead of waiting, and work again when it does', async () => {
-    const slow = place.keep(sqliteLedger({ path: await place.path(), timeoutMs: 1 }));
+    const slow = place.keep(sqliteLedger({ path: place.path(), timeoutMs: 1 }));
     // To start a thread takes longer than a millisecond on any machine.
     expect(await codeOf(slow.recordIntent(newIntent()))).toBe('LEDGER_TIMEOUT');
     expect(await codeOf(slow.recordIntent(newIntent()))).toBe('LEDGER_TIMEOUT');
@@ -250,7 +251,7 @@ describe('many requests', () => {
   it('share commits: five hundred at once take a few', async () => {
     const commits: number[] = [];
     const observer = { committed: (records: number) => void commits.push(records), failed: () => undefined };
-    const ledger = await open(await place.path(), { observer });
+    const ledger = await open(place.path(), { observer });
     commits.length = 0;
     await Promise.all(Array.from({ length: 500 }, () => ledger.recordIntent(newIntent())));
     expect(commits.reduce((sum, records) => sum + records, 0)).toBe(500);
@@ -260,7 +261,7 @@ describe('many requests', () => {
   it('beyond the bound are refused at once, and room comes back', async () => {
     const codes: string[] = [];
     const observer = { committed: () => undefined, failed: (code: string) => void codes.push(code) };
-    const ledger = await open(await place.path(), { maxWaiting: 10, observer });
+    const ledger = await open(place.path(), { maxWaiting: 10, observer });
     const results = await Promise.all(
       Array.from({ length: 25 }, () => codeOf(ledger.recordIntent(newIntent()))),
     );

@@ -1,13 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqliteLedger } from '#ledger/sqlite-ledger.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { ledgerContract } from './contract.ts';
 
-ledgerContract('node:sqlite', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'mangrove-ledger-'));
-  return {
-    open: () => openSqliteLedger({ path: join(directory, 'ledger.db') }),
-    remove: () => rm(directory, { recursive: true, force: true }),
-  };
+ledgerContract('node:sqlite', () => {
+  const path = join(scratchDirectory('ledger'), 'ledger.db');
+  return () => openSqliteLedger({ path });
 });

@@ -31,7 +31,7 @@ async function reported(unresolvedIntents: () => Promise<Intent[]>, now: number,
 }
 
 test('what was begun and not ended is told by serial, until it has expired', async () => {
-  const path = await place.path();
+  const path = place.path();
   const [done, lost] = [newIntent(), newIntent()];
   const before = await openSqliteLedger({ path });
   for (const intent of [done, lost]) await before.recordIntent(intent);

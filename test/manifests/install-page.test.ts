@@ -1,11 +1,11 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { run } from '#sandbox/run.ts';
 import { binaries } from '../support/control-plane.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { built, file, find, type Manifest, root } from './installation.ts';
 
 const page = file('docs', 'install.md');
@@ -17,8 +17,7 @@ const having = (key: string): string => {
 };
 
 test('the kustomization of docs/install.md builds, with its patch and its configuration', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'mangrove-test-kustomize-'));
-  onTestFinished(() => rm(directory, { recursive: true }));
+  const directory = scratchDirectory();
   await cp(join(root, 'manifests'), join(directory, 'mangrove', 'manifests'), { recursive: true });
   const kustomization = [having('resources'), having('patches'), having('configMapGenerator')].join('');
   await writeFile(join(directory, 'kustomization.yaml'), kustomization);

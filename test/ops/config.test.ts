@@ -1,11 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { errorCode, errorMessage } from '#errors/error.ts';
 import { loadConfig, parseConfig } from '#ops/config.ts';
 import { configFields } from '#ops/config-schema.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 
 const nothing = { environment: {}, flags: {} };
 
@@ -166,10 +166,9 @@ describe('refused without a look at its content', () => {
 
 describe('the file', () => {
   let directory: string;
-  beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'mangrove-config-'));
+  beforeAll(() => {
+    directory = scratchDirectory();
   });
-  afterAll(() => rm(directory, { recursive: true }));
 
   test('is read from where it is', async () => {
     const file = join(directory, 'config.yaml');

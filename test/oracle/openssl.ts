@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inScratch } from '../support/scratch.ts';
 import type { CertificateFields } from './certificate-fields.ts';
 
 export interface Run {
@@ -140,8 +140,7 @@ export interface Verification {
 /** `openssl verify -x509_strict` of PEM certificates. */
 export function opensslVerify(verification: Verification): Run {
   const { root, intermediates, leaf, at, purpose, partialChain = false } = verification;
-  const folder = mkdtempSync(join(tmpdir(), 'mangrove-openssl-'));
-  try {
+  return inScratch((folder) => {
     const file = (name: string, text: string): string => {
       writeFileSync(join(folder, name), text);
       return join(folder, name);
@@ -160,7 +159,5 @@ export function opensslVerify(verification: Verification): Run {
       ...(intermediates === undefined ? [] : ['-untrusted', file('intermediates.pem', intermediates)]),
       file('leaf.pem', leaf),
     ]);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 }

@@ -4,16 +4,13 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -21,13 +18,14 @@ import { type BinarySources, resolveBinaries } from '#sandbox/binaries.ts';
 import { packageRoot } from '#sandbox/package-root.ts';
 import { type Progress, silentProgress } from '#sandbox/progress.ts';
 import { archiveDigests, archivedVersion, binaryNames, builtVersion } from '#sandbox/release.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 
 const platform = 'linux-test';
 let root: string;
 let servers: Server[] = [];
 
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'mangrove-binaries-'));
+  root = scratchDirectory();
   mkdirSync(join(root, 'path'));
   // Not all of the machine's PATH: whether it has Go is for the test to say.
   for (const tool of ['sh', 'tar', 'gzip']) {
@@ -43,7 +41,6 @@ afterEach(() => {
     server.close();
   }
   servers = [];
-  rmSync(root, { recursive: true, force: true });
 });
 
 const cache = () => join(root, 'cache', 'mangrove', 'controlplane');

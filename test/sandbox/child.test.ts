@@ -1,17 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { groupGone, groupIsAlive, startChild } from '#sandbox/child.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 
 let directory: string;
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'mangrove-child-'));
+  directory = scratchDirectory();
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const shell = (script: string, graceSeconds = 0) =>
   startChild({

@@ -1,23 +1,20 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { startChild } from '#sandbox/child.ts';
 import { claimDirectory, endSandbox, requireSandbox } from '#sandbox/claim.ts';
 import { readState } from '#sandbox/state.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 
-let root: string;
 let directory: string;
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'mangrove-claim-'));
-  directory = join(root, 'sandbox');
+  directory = join(scratchDirectory(), 'sandbox');
 });
-afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 test('of two that claim a directory in one moment one gets it', async () => {
   const claims = await Promise.allSettled([claimDirectory(directory), claimDirectory(directory)]);
@@ -73,7 +70,7 @@ test('ending what a killed sandbox left waits for the processes that its guards 
     name: 'slow',
     command: 'sleep',
     args: ['600'],
-    log: join(root, 'slow.log'),
+    log: join(directory, '..', 'slow.log'),
     graceSeconds: 0,
   });
   claim.addGroup(child.group);

@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { keepPodToken, type PodTokenOptions, writePodToken } from '#sandbox/pod-token.ts';
 import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 
 const namespace = 'pod-token';
 let cluster: TestControlPlane;
@@ -18,10 +19,9 @@ beforeAll(async () => {
   const created = await kubectl(['create', '-o', 'jsonpath={.metadata.uid}', '-f', '-'], {
     input: JSON.stringify(pod),
   });
-  const path = join(mkdtempSync(join(cluster.directory, 'pod-token-')), 'token');
+  const path = join(scratchDirectory(), 'token');
   token = { kubectl, namespace, serviceAccount: 'app', pod: { name: 'app-0', uid: created }, path };
 });
-afterAll(() => rmSync(join(token.path, '..'), { recursive: true, force: true }));
 
 const read = () => readFileSync(token.path, 'utf8');
 

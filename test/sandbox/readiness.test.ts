@@ -1,24 +1,20 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Child, startChild } from '#sandbox/child.ts';
 import { freePorts } from '#sandbox/port.ts';
 import { retryOnPortCollision, untilReady } from '#sandbox/readiness.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 
 let directory: string;
 let log: string;
 const children: Child[] = [];
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'mangrove-readiness-'));
+  directory = scratchDirectory();
   log = join(directory, 'listener.log');
 });
-afterEach(async () => {
-  await Promise.all(children.splice(0).map((child) => child.stop()));
-  rmSync(directory, { recursive: true, force: true });
-});
+afterEach(() => Promise.all(children.splice(0).map((child) => child.stop())));
 
 async function startNode(script: string, port: number): Promise<Child> {
   const args = ['-e', script, String(port)];

@@ -1,7 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { load } from 'js-yaml';
@@ -9,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { packageRoot } from '#sandbox/package-root.ts';
 import { run } from '#sandbox/run.ts';
 import { kubectlFor } from '../support/control-plane.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 
 const mangrove = join(packageRoot(), 'bin', 'mangrove');
 const sandbox = (...args: string[]) => run(mangrove, ['sandbox', ...args], { timeoutMs: 170_000 });
@@ -27,7 +27,7 @@ function pidOf(directory: string, what: string): number {
   return found.pid;
 }
 
-const temporary = () => join(mkdtempSync(join(tmpdir(), 'mangrove-sandbox-')), 'dir');
+const temporary = () => join(scratchDirectory('sandbox'), 'dir');
 
 describe('two clusters, detached', () => {
   const directory = temporary();
@@ -38,10 +38,7 @@ describe('two clusters, detached', () => {
   beforeAll(async () => {
     up = await sandbox('up', '--clusters', '2', '--dir', directory, '--detach');
   });
-  afterAll(async () => {
-    await sandbox('down', '--dir', directory);
-    rmSync(join(directory, '..'), { recursive: true, force: true });
-  });
+  afterAll(() => sandbox('down', '--dir', directory));
 
   test('up says on one line that it is ready, and nothing else', () => {
     expect(up).toMatchObject({ code: 0, stderr: '' });
@@ -153,10 +150,7 @@ describe('one at a time', () => {
   beforeEach(() => {
     directory = temporary();
   });
-  afterEach(async () => {
-    await sandbox('down', '--dir', directory);
-    rmSync(join(directory, '..'), { recursive: true, force: true });
-  });
+  afterEach(() => sandbox('down', '--dir', directory));
   const nothingLeft = () =>
     expect.poll(() => processes(directory).map(({ command }) => command), { timeout: 60_000 }).toEqual([]);
 

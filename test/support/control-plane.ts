@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inject } from 'vitest';
 import type { ApiServer } from '#sandbox/api-server.ts';
@@ -7,6 +6,7 @@ import { type Binaries, installedBinaries, localSources } from '#sandbox/binarie
 import { type ClusterOptions, type ControlPlane, startControlPlane } from '#sandbox/control-plane.ts';
 import { type Kubectl, kubectlWith } from '#sandbox/kubectl.ts';
 import type { SharedControlPlane } from './global-setup.ts';
+import { scratchDirectory } from './scratch.ts';
 import { applyShared } from './shared-objects.ts';
 
 export type TestControlPlane = SharedControlPlane & {
@@ -38,18 +38,15 @@ export type OwnControlPlane = ControlPlane & {
 export async function ownControlPlane(
   clusters: readonly [ClusterOptions, ...ClusterOptions[]] = [{ name: 'own' }],
 ): Promise<OwnControlPlane> {
-  const directory = await mkdtemp(join(tmpdir(), 'mangrove-test-own-'));
-  const removeFiles = () => rm(directory, { recursive: true, force: true });
-  const own = await startControlPlane({ binaries: binaries(), directory, clusters }).catch(async (error) => {
-    await removeFiles();
-    throw error;
-  });
+  const directory = scratchDirectory('own');
+  const own = await startControlPlane({ binaries: binaries(), directory, clusters });
   await Promise.all(own.clusters.map((cluster) => applyShared(kubectlFor(cluster))));
   const [cluster] = own.clusters;
   if (cluster === undefined) throw new Error('a control plane without a cluster');
   const stop = async () => {
     await own.stop();
-    await removeFiles();
+    // An etcd is large: not all of them at once.
+    await rm(directory, { recursive: true });
   };
   return { ...own, cluster, directory, stop };
 }

@@ -28,6 +28,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** Answers with a SharedControlPlane as JSON; the first question starts it. */
     controlPlaneUrl: string;
+    /** Directory that goes away with the run. */
+    scratch: string;
   }
 }
 
@@ -45,13 +47,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await new Promise<void>((resolve) => doorman.listen(0, '127.0.0.1', resolve));
   const address = doorman.address();
   if (address === null || typeof address === 'string') throw new Error('the doorman has no port');
+  project.provide('scratch', directory);
   project.provide('controlPlaneUrl', `http://127.0.0.1:${address.port}`);
   return async () => {
     doorman.closeAllConnections();
     doorman.close();
-    const running = await started?.catch(() => undefined);
-    await running?.controlPlane.stop();
-    await rm(directory, { recursive: true, force: true });
+    try {
+      const running = await started?.catch(() => undefined);
+      await running?.controlPlane.stop();
+    } finally {
+      // A process that a test left behind may still be writing.
+      await rm(directory, { recursive: true, force: true, maxRetries: 10 });
+    }
   };
 }
 

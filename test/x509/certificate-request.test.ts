@@ -1,12 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formatName } from '#x509/name.ts';
 import { parsePem } from '#x509/pem.ts';
 import { openssl, opensslAcceptsRequest } from '../oracle/openssl.ts';
 import { peculiarAcceptsRequest } from '../oracle/peculiar.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { accept } from './support/accept.ts';
 import { algorithm, ascii, bits, int, NULL, OID, octets, seq, set, TRUE, tlv } from './support/der.ts';
 import { refusalOf } from './support/refusal.ts';
@@ -22,14 +22,8 @@ import {
 } from './support/request.ts';
 
 describe('requests made by OpenSSL', () => {
-  let folder: string;
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'mangrove-request-'));
-  });
-  afterAll(() => rmSync(folder, { recursive: true }));
-
   function request(genpkey: readonly string[], options: readonly string[]): Buffer {
-    const keyFile = join(folder, 'key.pem');
+    const keyFile = join(scratchDirectory(), 'key.pem');
     writeFileSync(keyFile, openssl(['genpkey', ...genpkey]).stdout);
     const { ok, stdout, stderr } = openssl(['req', '-new', '-key', keyFile, ...options]);
     expect(ok, stderr).toBe(true);

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, webcrypto } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
+import { inScratch } from '../../support/scratch.ts';
 
 x509.cryptoProvider.set(webcrypto);
 
@@ -91,17 +91,14 @@ export function pem(der: Uint8Array, label = 'CERTIFICATE'): string {
 
 /** A self-signed certificate by OpenSSL, for what libraries refuse to write. */
 export function opensslRoot(args: readonly string[] = ['-key', 'key.pem'], config = ROOT_CONFIG): Buffer {
-  const dir = mkdtempSync(join(tmpdir(), 'mangrove-root-'));
-  try {
+  return inScratch((dir) => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     writeFileSync(join(dir, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
     writeFileSync(join(dir, 'openssl.cnf'), config);
     const request = 'req -x509 -new -config openssl.cnf -days 30 -outform DER -out root.der';
     execFileSync('openssl', [...request.split(' '), ...args], { cwd: dir, stdio: 'pipe' });
     return readFileSync(join(dir, 'root.der'));
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+  });
 }
 
 export const ROOT_CONFIG = `

@@ -23,7 +23,7 @@ function refusal(path: string, steps?: readonly string[]): unknown {
 }
 
 async function ledgerWith(count: number): Promise<string> {
-  const path = await place.path();
+  const path = place.path();
   const store = openStore(openDatabase(options(path)));
   store.commit(packed(...Array.from({ length: count }, () => newIntent())));
   store.close();
@@ -36,14 +36,14 @@ describe('a file that is not ours is refused and left as it is', () => {
     ['a long text', Buffer.from('0123456789abcdef'.repeat(2048))],
     ['zeros', Buffer.alloc(8192)],
   ])('%s', async (_, content) => {
-    const path = await place.path();
+    const path = place.path();
     writeFileSync(path, content);
     expect(refusal(path)).toBe('LEDGER_NOT_OURS');
     expect(readFileSync(path).equals(content)).toBe(true);
   });
 
   it.each(['DELETE', 'WAL'])('a database of somebody else, in journal mode %s', async (mode) => {
-    const path = await place.path();
+    const path = place.path();
     const other = new DatabaseSync(path);
     other.exec(`PRAGMA journal_mode = ${mode}; CREATE TABLE theirs (a); INSERT INTO theirs VALUES (1)`);
     other.close();
@@ -53,23 +53,23 @@ describe('a file that is not ours is refused and left as it is', () => {
   });
 
   it('a directory', async () => {
-    const path = await place.path();
+    const path = place.path();
     mkdirSync(path);
     expect(refusal(path)).toBe('LEDGER_CANNOT_OPEN');
   });
 });
 
 it('begins a new ledger in an empty file, readable by its owner alone', async () => {
-  const path = await place.path();
+  const path = place.path();
   expect(refusal(path)).toBe('opened');
   expect(statSync(path).mode & 0o777).toBe(0o600);
-  const empty = await place.path();
+  const empty = place.path();
   writeFileSync(empty, '');
   expect(refusal(empty)).toBe('opened');
 });
 
 it('does not begin a ledger where there should be one', async () => {
-  const path = await place.path();
+  const path = place.path();
   expect(() => openDatabase({ ...options(path), create: false })).toThrow(
     expect.objectContaining({ code: 'LEDGER_FILE_MISSING' }),
   );
@@ -80,7 +80,7 @@ describe('versions', () => {
   const next = [...migrations, 'ALTER TABLE batch ADD COLUMN note TEXT'];
 
   it('refuses a ledger that a newer program wrote, and leaves it to that one', async () => {
-    const path = await place.path();
+    const path = place.path();
     expect(refusal(path, next)).toBe('opened');
     const before = readFileSync(path);
     expect(refusal(path)).toBe('LEDGER_VERSION');

@@ -17,7 +17,7 @@ function open(path: string, size?: LookupSize): Store {
 describe('the database', () => {
   it('waits for the disk at every commit, and is usable by one process only', async () => {
     const { db } = openDatabase({
-      path: await place.path(),
+      path: place.path(),
       create: true,
       maxBytes: undefined,
       verify: false,
@@ -40,7 +40,7 @@ describe('the index in two levels', () => {
   }
 
   it('finds every record before, while and after it is folded into the file, and refuses its serial', async () => {
-    const store = open(await place.path(), tiny);
+    const store = open(place.path(), tiny);
     const intents: Intent[] = [];
     let folding = 0;
     for (let i = 0; i < 120; i++) {
@@ -61,7 +61,7 @@ describe('the index in two levels', () => {
   });
 
   it.each([0, 1, 2, 5, 9])('takes a fold up again that was cut off after %i pieces', async (pieces) => {
-    const path = await place.path();
+    const path = place.path();
     const intents = Array.from({ length: 60 }, () => newIntent());
     let store = open(path, tiny);
     for (const intent of intents) store.commit(packed(intent));
@@ -81,7 +81,7 @@ describe('the index in two levels', () => {
   });
 
   it('tells values apart that share a key', async () => {
-    const path = await place.path();
+    const path = place.path();
     const tail = '0102030405ff';
     const twins = [1, 2].map((start) =>
       newIntent({
@@ -97,7 +97,7 @@ describe('the index in two levels', () => {
 });
 
 it.each([0, 1, 8, 9, 40])('finds a result that came %i commits after its intent', async (commits) => {
-  const path = await place.path();
+  const path = place.path();
   let store = open(path, { recent: 30, slice: 16 });
   const intent = newIntent();
   const result = resultOf(intent);
@@ -123,7 +123,7 @@ it.each([0, 1, 8, 9, 40])('finds a result that came %i commits after its intent'
 
 describe('the log', () => {
   it('is copied into the file when it has grown, and does not grow without end', async () => {
-    const path = await place.path();
+    const path = place.path();
     const store = open(path, { recent: 600, slice: 300 });
     const sizes = new Set<number>();
     for (let i = 0; i < 400; i++) {

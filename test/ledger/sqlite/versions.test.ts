@@ -11,7 +11,7 @@ const place = temporaryPlace();
 
 /** A file as the program of that version left it, part of it indexed. */
 async function writtenBy(version: number): Promise<string> {
-  const path = await place.path();
+  const path = place.path();
   const file = new URL(`fixtures/version-${version}.db.gz`, import.meta.url);
   writeFileSync(path, gunzipSync(readFileSync(file)));
   return path;
