@@ -149,6 +149,11 @@ test('of two that claim one trust domain the older works and the other says so',
   await on.readyAuthority();
   const { status } = await readyReason(on, 'Conflicted', younger);
   expect(status?.conditions?.[0]?.message).toContain(on.authority);
+  // The longest pause of what confirms and mints: after an outage the fence opens as soon as that.
+  const { retryMs } = await until('it is told when its signers are looked at again', async () =>
+    on.logged().find(({ controller, key }) => controller === 'issuing' && key === younger),
+  );
+  expect(retryMs).toBeLessThanOrEqual(10_000);
   expect(await authoritySecrets(on)).toHaveLength(1);
   await on.admin.delete(certificateAuthorities, on.authority);
   // No right to attest under that signer name: it goes as far as it can, and is not in anybody's way any more.

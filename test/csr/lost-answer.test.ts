@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Event } from '#kube/object.ts';
 import { events } from '#kube/resource.ts';
@@ -30,11 +28,11 @@ test('a certificate whose delivery was not answered is found delivered, and repo
     await approve(on, name);
     expect(chainOf(await answered(on, name))).toContain('BEGIN CERTIFICATE');
     const issued = await until('it is reported', async () =>
-      log(on.directory).find(({ msg, request }) => msg === 'certificate issued' && request === name),
+      on.logged().find(({ msg, request }) => msg === 'certificate issued' && request === name),
     );
     expect(issued['serial']).toMatch(/^[0-9a-f]+$/);
     expect(lost).toBe(1);
-    expect(log(on.directory).filter(({ code }) => code === 'KUBE_OUTCOME_UNKNOWN')).toHaveLength(1);
+    expect(on.logged().filter(({ code }) => code === 'KUBE_OUTCOME_UNKNOWN')).toHaveLength(1);
     // Nobody is told that it was not signed.
     const fieldSelector = `involvedObject.name=${name}`;
     const { items } = await on.admin.list<Event>(events, { namespace: 'default', fieldSelector });
@@ -43,8 +41,3 @@ test('a certificate whose delivery was not answered is found delivered, and repo
     await on.stop();
   }
 });
-
-function log(directory: string): Record<string, unknown>[] {
-  const lines = readFileSync(join(directory, 'mangrove.log'), 'utf8').trimEnd().split('\n');
-  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-}

@@ -18,6 +18,9 @@ const statefulSet = z.object({
     spec: z.object({
       serviceAccountName: z.string(),
       terminationGracePeriodSeconds: z.number(),
+      automountServiceAccountToken: z.boolean(),
+      enableServiceLinks: z.boolean(),
+      securityContext: z.unknown(),
       containers: z.tuple([
         z.object({
           image: z.string(),
@@ -26,10 +29,19 @@ const statefulSet = z.object({
           ports: z.array(z.object({ name: z.string(), containerPort: z.number() })),
           livenessProbe: probe,
           readinessProbe: probe,
-          volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string() })),
+          securityContext: z.unknown(),
+          volumeMounts: z.array(
+            z.object({ name: z.string(), mountPath: z.string(), readOnly: z.boolean().optional() }),
+          ),
         }),
       ]),
-      volumes: z.array(z.object({ name: z.string(), configMap: z.object({ name: z.string() }).optional() })),
+      volumes: z.array(
+        z.object({
+          name: z.string(),
+          configMap: z.object({ name: z.string() }).optional(),
+          projected: z.object({ sources: z.array(z.unknown()) }).optional(),
+        }),
+      ),
     }),
   }),
 });
@@ -71,6 +83,32 @@ test('the probes ask where the health server listens, and wait longer than it do
 
 test('there is time to drain before the kubelet kills', () => {
   expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(config.drainSeconds);
+});
+
+test('the container can change nothing but its ledger, and has no right that it does not need', () => {
+  expect(container.securityContext).toEqual({
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  });
+  expect(pod.securityContext).toMatchObject({
+    runAsNonRoot: true,
+    runAsUser: 65532,
+    runAsGroup: 65532,
+    seccompProfile: { type: 'RuntimeDefault' },
+  });
+  const writable = container.volumeMounts.filter(({ readOnly }) => readOnly !== true);
+  expect(writable.map(({ name }) => name)).toEqual(
+    set.volumeClaimTemplates.map(({ metadata: { name } }) => name),
+  );
+});
+
+test('the token is one that ends with the pod, and the environment tells no addresses of services', () => {
+  expect([pod.automountServiceAccountToken, pod.enableServiceLinks]).toEqual([false, false]);
+  const token = pod.volumes.find(({ name }) => name === 'token');
+  expect(token?.projected?.sources).toContainEqual({
+    serviceAccountToken: { path: 'token', expirationSeconds: 3600 },
+  });
 });
 
 test('everything that selects the pods selects them', () => {

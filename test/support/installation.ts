@@ -29,6 +29,8 @@ export interface TestServer {
 /** Mangrove for one test file: its own namespace, signer name, trust domain and CertificateAuthority, under the shipped rights. */
 export interface Installation {
   readonly namespace: string;
+  /** Namespace of the sources of bundles. */
+  readonly sources: string;
   readonly signerName: string;
   readonly trustDomain: string;
   /** Name of the CertificateAuthority, which `createAuthority` makes. */
@@ -45,6 +47,8 @@ export interface Installation {
   /** A client with this token, as anybody else. */
   client(token: string): KubeClient;
   readyAuthority(): Promise<CertificateAuthority>;
+  /** Every line that its replicas logged so far. */
+  logged(): readonly Readonly<Record<string, unknown>>[];
   /** Stops every replica that was started. */
   stop(): Promise<void>;
 }
@@ -64,6 +68,7 @@ export async function install(server: TestServer): Promise<Installation> {
   const { kubectl } = server;
   const id = `t${randomBytes(4).toString('hex')}`;
   const namespace = `${id}-system`;
+  const sources = `${id}-trust`;
   const signerName = `${id}.mangrove.test/workload`;
   const trustDomain = `${id}.test`;
   const authority = `${id}-mesh`;
@@ -73,6 +78,7 @@ export async function install(server: TestServer): Promise<Installation> {
   const clients: KubeClient[] = [];
 
   await kubectl(['create', 'namespace', namespace]);
+  await kubectl(['create', 'namespace', sources]);
   await kubectl(['apply', '--server-side', '-f', '-'], { input: shippedRights(id, namespace, signerName) });
 
   function client(token: string): KubeClient {
@@ -100,6 +106,7 @@ export async function install(server: TestServer): Promise<Installation> {
       namespace,
       kubeconfig: kubeconfigOf({ tokenFile: path }),
       authorities: [authority],
+      sources: { namespace: sources, directory: join(directory, 'sources') },
       ledger: { path: join(directory, `${pod.name}.db`) },
       http: { host: '127.0.0.1', port: 0 },
       drainSeconds: 2,
@@ -110,6 +117,7 @@ export async function install(server: TestServer): Promise<Installation> {
   const admin = client(server.adminToken);
   return {
     namespace,
+    sources,
     signerName,
     trustDomain,
     authority,
@@ -142,6 +150,11 @@ export async function install(server: TestServer): Promise<Installation> {
           ? object
           : undefined;
       }),
+    logged: () =>
+      readFileSync(join(directory, logFile), 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
     async stop() {
       await Promise.all(running.splice(0).map((mangrove) => mangrove.stop()));
       for (const each of clients) each.close();
@@ -149,9 +162,11 @@ export async function install(server: TestServer): Promise<Installation> {
   };
 }
 
+const logFile = 'mangrove.log';
+
 /** What a test that fails leaves behind to look at. */
 function logTo(directory: string) {
-  return pino({ level: 'debug' }, destination({ dest: join(directory, 'mangrove.log'), sync: true }));
+  return pino({ level: 'debug' }, destination({ dest: join(directory, logFile), sync: true }));
 }
 
 async function podOf(
@@ -178,7 +193,10 @@ function shippedRights(id: string, namespace: string, signerName: string): strin
     .flatMap((file) => loadAll(readFileSync(join(manifests, 'base', file), 'utf8')))
     .map((object) => JSON.stringify(object))
     .map((text) =>
-      text.replaceAll('mangrove-system', namespace).replaceAll('mangrove.dev/workload', signerName),
+      text
+        .replaceAll('mangrove-system', namespace)
+        .replaceAll('mangrove-trust', `${id}-trust`)
+        .replaceAll('mangrove.dev/workload', signerName),
     )
     .map((text) => apart(JSON.parse(text) as Right, id, namespace));
   return objects.map((object) => JSON.stringify(object)).join('\n---\n');
