@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { WorkQueue } from '#kube/work-queue.ts';
 import { recordingLog, until } from './lab.ts';
+import { queueWorker } from './queue-worker.ts';
 
 /** A queue of at most `limit` keys over a world of keys that stand for a state. */
 function boundedQueue(limit: number, world: ReadonlySet<string>) {
@@ -130,26 +131,18 @@ describe('WorkQueue with a limit', () => {
         fc.integer({ min: 1, max: 4 }),
         async (all, limit) => {
           const { queue } = boundedQueue(limit, new Set(['a', 'b', 'c', 'd', 'e', 'f']));
-          const running: string[] = [];
-          const owed = new Set<string>();
-          const take = async () => {
-            const taken = await queue.get();
-            if (taken === undefined) throw new Error('not shut down');
-            expect(running).not.toContain(taken);
-            running.push(taken);
-            owed.delete(taken);
-          };
+          const { running, owed, take, finish, finishAll } = queueWorker(queue);
           for (const step of all) {
             if (step.do === 'add') {
               queue.add(step.key);
               owed.add(step.key);
             } else if (step.do === 'done') {
-              for (const finished of running.splice(step.at, 1)) queue.done(finished);
+              finish(step.at);
             } else if (queue.depth > 0) await take();
             expect(queue.depth).toBeLessThanOrEqual(limit);
           }
           while (running.length > 0 || queue.depth > 0) {
-            for (const finished of running.splice(0)) queue.done(finished);
+            finishAll();
             if (queue.depth > 0) await take();
           }
           expect([...owed]).toEqual([]);

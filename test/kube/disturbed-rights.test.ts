@@ -3,11 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubeClient } from '#kube/client.ts';
 import { pause } from '#kube/clock.ts';
 import type { AnyObject, ConfigMap } from '#kube/object.ts';
-import type { Resource } from '#kube/resource.ts';
+import { customResourceDefinitions as definitions, type Resource } from '#kube/resource.ts';
 import { type OwnControlPlane, ownControlPlane } from '../support/control-plane.ts';
 import { configMap, configMapsResource as maps, uniqueName, until } from './lab.ts';
 import { serverLab } from './server-lab.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
+import { treeKind } from './tree-kind.ts';
 
 const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1', namespaced: true };
 const roles: Resource = { ...rbac, plural: 'clusterroles', kind: 'ClusterRole', namespaced: false };
@@ -19,14 +20,6 @@ const levels: Resource = {
   kind: 'PriorityLevelConfiguration',
 };
 const schemas: Resource = { ...flowControl, plural: 'flowschemas', kind: 'FlowSchema' };
-const definitions: Resource = {
-  group: 'apiextensions.k8s.io',
-  version: 'v1',
-  plural: 'customresourcedefinitions',
-  kind: 'CustomResourceDefinition',
-  namespaced: false,
-};
-
 type Json = AnyObject & Readonly<Record<string, unknown>>;
 
 const token = uniqueName('token');
@@ -70,18 +63,7 @@ describe('whatever an administrator does, no event is lost', { timeout: 60_000 }
   });
 
   test('a kind that disappears with its objects, and comes back', async () => {
-    const group = `${uniqueName('g')}.test`;
-    const resource: Resource = { group, version: 'v1', plural: 'trees', kind: 'Tree', namespaced: false };
-    const schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-    const definition: Json = {
-      metadata: { name: `trees.${group}` },
-      spec: {
-        group,
-        scope: 'Cluster',
-        names: { plural: 'trees', kind: 'Tree' },
-        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
-      },
-    };
+    const { resource, definition } = treeKind();
     const { admin, watch } = await serverLab(plane, { resource });
     const witness = watch();
     const plant = async (name: string, text: string) => {

@@ -1,29 +1,18 @@
 import { Cache } from '#kube/cache.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { ConfigMap } from '#kube/object.ts';
-import {
-  type Reflector,
-  type ReflectorState,
-  type ReflectorTiming,
-  startReflector,
-} from '#kube/reflector.ts';
+import type { ReflectorTiming } from '#kube/reflector.ts';
 import type { Resource } from '#kube/resource.ts';
 import { type Fault, faultProxy } from './fault-proxy.ts';
-import { adminClient, clientOf, configMap, configMapsResource, ownNamespace, recordingLog } from './lab.ts';
+import { adminClient, clientOf, configMap, configMapsResource, ownNamespace } from './lab.ts';
+import { type RecordedReflector, startRecorded } from './recorded-reflector.ts';
 
 const maps = configMapsResource;
 const fast: Partial<ReflectorTiming> = { backoff: { baseMs: 5, maxMs: 50 }, goneMs: 50 };
 
-export interface Started {
-  readonly reflector: Reflector;
+export interface Started extends RecordedReflector {
   readonly cache: Cache<string, 'text'>;
   readonly changes: string[];
-  readonly states: ReflectorState[];
-  readonly failures: string[];
-  readonly rejected: string[];
-  readonly lists: number[];
-  readonly lines: Record<string, unknown>[];
-  readonly stop: AbortController;
 }
 
 /** `data.text` of a ConfigMap; `poison` cannot be decoded and `private` is kept out. */
@@ -39,33 +28,19 @@ export function start(
 ): Started {
   const cache = new Cache<string, 'text'>({ text: (text) => [text] });
   const changes: string[] = [];
-  const states: ReflectorState[] = [];
-  const failures: string[] = [];
-  const rejected: string[] = [];
-  const lists: number[] = [];
-  const { log, lines } = recordingLog();
-  const stop = new AbortController();
   cache.onChange((previous, current, key) => {
     changes.push(`${key.split('/').at(-1)}: ${previous ?? '-'} → ${current ?? '-'}`);
   });
-  const reflector = startReflector<string, 'text', ConfigMap>({
+  const recorded = startRecorded({
     client,
-    resource: options.resource ?? maps,
     namespace,
     limit: options.limit ?? 500,
     cache,
     transform: decode,
-    log,
-    signal: stop.signal,
     timing: { ...fast, ...options.timing },
-    observer: {
-      state: (state) => states.push(state),
-      failed: (code) => failures.push(code),
-      rejected: (key) => rejected.push(key),
-      listed: (objects) => lists.push(objects),
-    },
+    ...(options.resource && { resource: options.resource }),
   });
-  return { reflector, cache, changes, states, failures, rejected, lists, lines, stop };
+  return { ...recorded, cache, changes };
 }
 
 export const isWatch = (url: string | undefined): boolean => url?.includes('watch=true') === true;

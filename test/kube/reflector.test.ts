@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { Cache } from '#kube/cache.ts';
 import type { ConfigMap } from '#kube/object.ts';
 import { startReflector } from '#kube/reflector.ts';
-import type { Resource } from '#kube/resource.ts';
+import { customResourceDefinitions } from '#kube/resource.ts';
 import { controlPlane } from '../support/control-plane.ts';
 import {
   adminClient,
@@ -13,6 +13,7 @@ import {
   until,
 } from './lab.ts';
 import { isWatch, setUp, start } from './reflector-lab.ts';
+import { treeKind } from './tree-kind.ts';
 
 describe('startReflector', () => {
   beforeAll(async () => {
@@ -137,30 +138,11 @@ describe('startReflector', () => {
 
   test('a resource that is not served is gone, not failing; it is followed once it is served', async () => {
     const admin = await adminClient();
-    const group = `g${Date.now().toString(36)}.test`;
-    const resource: Resource = { group, version: 'v1', plural: 'trees', kind: 'Tree', namespaced: false };
+    const { resource, definition } = treeKind();
     const { reflector, cache, states, lists, stop } = start(admin, undefined, { resource });
     await until(() => states.includes('gone'));
     expect(states).not.toContain('failing');
-    const schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-    await admin.create(
-      {
-        group: 'apiextensions.k8s.io',
-        version: 'v1',
-        plural: 'customresourcedefinitions',
-        kind: 'CustomResourceDefinition',
-        namespaced: false,
-      },
-      {
-        metadata: { name: `trees.${group}` },
-        spec: {
-          group,
-          scope: 'Cluster',
-          names: { plural: 'trees', kind: 'Tree' },
-          versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
-        },
-      } as ConfigMap,
-    );
+    await admin.create(customResourceDefinitions, definition);
     await until(() => lists.length === 1);
     await admin.create<ConfigMap>(resource, { metadata: { name: 'oak' }, data: { text: 'leaf' } });
     await until(() => cache.get(undefined, 'oak') === 'leaf');

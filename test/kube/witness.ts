@@ -1,27 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import { expect, onTestFinished } from 'vitest';
+import { expect } from 'vitest';
 import { Cache } from '#kube/cache.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { pause } from '#kube/clock.ts';
 import type { ConfigMap } from '#kube/object.ts';
-import {
-  type Reflector,
-  type ReflectorState,
-  type ReflectorTiming,
-  startReflector,
-} from '#kube/reflector.ts';
+import type { ReflectorState, ReflectorTiming } from '#kube/reflector.ts';
 import type { Resource } from '#kube/resource.ts';
-import { configMap, configMapsResource, recordingLog, until } from './lab.ts';
+import { configMap, configMapsResource, until } from './lab.ts';
+import { type RecordedReflector, startRecorded } from './recorded-reflector.ts';
 
 /** Tells what a reflector holds from what is true, which it reads itself, by a way that is not disturbed. */
-export interface Witness {
-  readonly reflector: Reflector;
-  readonly states: ReflectorState[];
-  /** Error codes of failed lists and watches. */
-  readonly failures: string[];
-  /** Sizes of complete lists. */
-  readonly lists: number[];
-  readonly lines: Record<string, unknown>[];
+export interface Witness extends RecordedReflector {
   state(): ReflectorState | undefined;
   /** Resolves once the cache, and what its listeners were told change by change, is what the server holds. */
   agreement(): Promise<void>;
@@ -51,36 +40,20 @@ export function startWitness(options: WitnessOptions): Witness {
   const cache = new Cache<string>();
   const told = new Map<string, string>();
   const gaps: string[] = [];
-  const states: ReflectorState[] = [];
-  const failures: string[] = [];
-  const lists: number[] = [];
-  const { log, lines } = recordingLog();
-  const stop = new AbortController();
   cache.onChange((previous, current, key) => {
     // Each change begins where the last one ended, or one was not told.
     if (told.get(key) !== previous) gaps.push(key);
     if (current === undefined) told.delete(key);
     else told.set(key, current);
   });
-  const reflector = startReflector<string, never, ConfigMap>({
+  const recorded = startRecorded({
     client,
     resource,
     namespace,
     limit,
     cache,
     transform: textOf,
-    log,
-    signal: stop.signal,
     timing: { ...fast, ...options.timing },
-    observer: {
-      state: (state) => states.push(state),
-      failed: (code) => failures.push(code),
-      listed: (objects) => lists.push(objects),
-    },
-  });
-  onTestFinished(async () => {
-    stop.abort();
-    await reflector.done;
   });
 
   async function truth(): Promise<Map<string, string>> {
@@ -94,12 +67,8 @@ export function startWitness(options: WitnessOptions): Witness {
   }
 
   return {
-    reflector,
-    states,
-    failures,
-    lists,
-    lines,
-    state: () => states.at(-1),
+    ...recorded,
+    state: () => recorded.states.at(-1),
     async agreement() {
       await until(async () => isDeepStrictEqual(told, await truth().catch(() => undefined)));
       expect(cache.size).toBe(told.size);

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Timer, WorkQueue } from '#kube/work-queue.ts';
+import { queueWorker } from './queue-worker.ts';
 
 /** Time that passes only when told to. */
 function virtualTimer(): Timer & { advance(ms: number): void } {
@@ -152,16 +153,7 @@ describe('WorkQueue', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 80 }), async (commands) => {
         const { queue, timer } = queueWithTime();
-        const running: string[] = [];
-        /** Keys whose last add came after their last hand-out: each must be handed out again. */
-        const owed = new Set<string>();
-        const take = async () => {
-          const taken = await queue.get();
-          if (taken === undefined) throw new Error('not shut down');
-          expect(running).not.toContain(taken);
-          running.push(taken);
-          owed.delete(taken);
-        };
+        const { running, owed, take, finish, finishAll } = queueWorker(queue);
         for (const step of commands) {
           switch (step.do) {
             case 'add':
@@ -180,7 +172,7 @@ describe('WorkQueue', () => {
               if (queue.depth > 0) await take();
               break;
             case 'done':
-              for (const finished of running.splice(step.at, 1)) queue.done(finished);
+              finish(step.at);
               break;
             case 'advance':
               timer.advance(step.ms);
@@ -188,7 +180,7 @@ describe('WorkQueue', () => {
           }
           expect(queue.depth).toBeLessThanOrEqual(4 - running.length);
         }
-        for (const finished of running.splice(0)) queue.done(finished);
+        finishAll();
         timer.advance(5_000);
         while (queue.depth > 0) await take();
         expect([...owed]).toEqual([]);
