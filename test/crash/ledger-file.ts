@@ -1,27 +1,17 @@
 import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Intent, Result } from '#ledger/record.ts';
 import { inScratch } from '../support/scratch.ts';
 
-/** What stands in a ledger about one serial; digests in hex. */
-export interface Entry {
+/** What stands in a ledger about one serial. */
+export interface Entry extends Intent {
   /** Whose ledger. */
   readonly replica: string;
-  readonly serial: string;
-  readonly kind: string;
-  readonly issuer: string;
-  readonly requestUid: string;
-  readonly identity: string;
-  readonly spkiSha256: string;
-  readonly tbsSha256: string;
-  readonly notBefore: number;
-  readonly notAfter: number;
   /** Undefined for an intent that has no result. */
-  readonly outcome: string | undefined;
+  readonly outcome: Result['outcome'] | undefined;
   readonly certificateSha256: string | undefined;
 }
-
-type RawRecord = Partial<Entry> & { readonly serial: string };
 
 const records = 'SELECT value AS record FROM batch, json_each(records) ORDER BY batch.id, key';
 
@@ -46,7 +36,7 @@ function entriesOf(replica: string, db: DatabaseSync): Entry[] {
   if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'batch'").get() === undefined) return [];
   const bySerial = new Map<string, Entry>();
   for (const row of db.prepare(records).all()) {
-    const record = JSON.parse(String(row['record'])) as RawRecord;
+    const record = JSON.parse(String(row['record'])) as Intent & Partial<Result>;
     const { serial, outcome } = record;
     const intent = bySerial.get(serial);
     if ((outcome === undefined) === (intent !== undefined)) {
@@ -59,20 +49,7 @@ function entriesOf(replica: string, db: DatabaseSync): Entry[] {
       throw new Error(`the ledger of ${replica} has two results of serial ${serial}`);
     }
     if (intent !== undefined) bySerial.set(serial, { ...intent, outcome, certificateSha256 });
-    else bySerial.set(serial, { ...blank, ...record, replica });
+    else bySerial.set(serial, { ...record, replica, outcome, certificateSha256 });
   }
   return [...bySerial.values()];
 }
-
-const blank = {
-  kind: '',
-  issuer: '',
-  requestUid: '',
-  identity: '',
-  spkiSha256: '',
-  tbsSha256: '',
-  notBefore: 0,
-  notAfter: 0,
-  outcome: undefined,
-  certificateSha256: undefined,
-};

@@ -12,6 +12,7 @@ import { seq } from '../x509/support/der.ts';
 import { altNames, requestWith, signedRequest, spkiOf, uriName } from '../x509/support/request.ts';
 import {
   answered,
+  answerTo,
   approve,
   ask,
   chainOf,
@@ -114,10 +115,8 @@ describe('a request that changes while it is answered', () => {
   });
 });
 
-async function issuedOnce(): Promise<CertificateSigningRequest> {
-  const name = await ask(web, on, opensslRequest());
-  await approve(on, name);
-  return answered(on, name);
+function issuedOnce(): Promise<CertificateSigningRequest> {
+  return answerTo(web, on, opensslRequest());
 }
 
 describe('a requester that is not the live one any more', () => {
@@ -145,9 +144,7 @@ describe('a requester that is not the live one any more', () => {
     await requester(on, 'in-pod');
     await makePod('worker', 'in-pod');
     const bound = await boundRequester('in-pod', 'worker');
-    const good = await ask(bound, on, opensslRequest());
-    await approve(on, good);
-    expect(chainOf(await answered(on, good))).toContain('BEGIN CERTIFICATE');
+    expect(chainOf(await answerTo(bound, on, opensslRequest()))).toContain('BEGIN CERTIFICATE');
     const late = await ask(bound, on, opensslRequest());
     await on.kubectl(['delete', 'pod', 'worker', '--namespace', on.namespace, '--force', '--grace-period=0']);
     await makePod('worker', 'in-pod');
@@ -173,9 +170,7 @@ describe('a requester that is not the live one any more', () => {
 
   test('no service account at all', async () => {
     const admin: Requester = { ...web, client: on.admin };
-    const name = await ask(admin, on, opensslRequest());
-    await approve(on, name);
-    expect(failureOf(await answered(on, name))?.reason).toBe('RequesterNotServiceAccount');
+    expect(failureOf(await answerTo(admin, on, opensslRequest()))?.reason).toBe('RequesterNotServiceAccount');
   });
 });
 
@@ -222,9 +217,7 @@ describe('requests that the API server takes and a careful signer must not', () 
       'CA_KEY_NOT_ALLOWED',
     ],
   ])('%s', async (_case, make, code) => {
-    const name = await ask(web, on, make());
-    await approve(on, name);
-    expect(failureOf(await answered(on, name))?.message).toContain(code);
+    expect(failureOf(await answerTo(web, on, make()))?.message).toContain(code);
   });
 
   test('the key of the authority itself', async () => {
@@ -237,9 +230,8 @@ describe('requests that the API server takes and a careful signer must not', () 
       'CERTIFICATE',
     );
     const { spki } = parseCertificate(der).publicKey;
-    const name = await ask(web, on, pemOf(signedRequest({ attributes: [], spki, key: privateKey })));
-    await approve(on, name);
-    expect(failureOf(await answered(on, name))?.reason).toBe('KeyIsAuthority');
+    const request = pemOf(signedRequest({ attributes: [], spki, key: privateKey }));
+    expect(failureOf(await answerTo(web, on, request))?.reason).toBe('KeyIsAuthority');
   });
 });
 
@@ -251,14 +243,9 @@ describe('expirationSeconds', () => {
     ['a second more', 86_401, 86_400],
     ['the largest number', 2_147_483_647, 86_400],
   ])('%s', async (_case, expirationSeconds, seconds) => {
-    const name = await ask(
-      web,
-      on,
-      opensslRequest(),
-      expirationSeconds === undefined ? {} : { expirationSeconds },
-    );
-    await approve(on, name);
-    const [der = Buffer.alloc(0)] = parsePem(chainOf(await answered(on, name)), 'CERTIFICATE');
+    const fields = expirationSeconds === undefined ? {} : { expirationSeconds };
+    const answer = await answerTo(web, on, opensslRequest(), fields);
+    const [der = Buffer.alloc(0)] = parsePem(chainOf(answer), 'CERTIFICATE');
     const { notBefore, notAfter } = parseCertificate(der);
     expect(notAfter - notBefore).toBe(seconds + 120);
   });

@@ -8,9 +8,7 @@ import { clusterTrustBundles } from '#kube/resource.ts';
 import { controlPlane } from '../support/control-plane.ts';
 import { type Installation, install } from '../support/installation.ts';
 import {
-  answered,
-  approve,
-  ask,
+  answerTo,
   chainOf,
   failureOf,
   opensslRequest,
@@ -31,16 +29,15 @@ beforeAll(async () => {
 afterAll(() => on.stop());
 
 test('a request by OpenSSL becomes a certificate that OpenSSL verifies against the ClusterTrustBundle', async () => {
-  const name = await ask(web, on, opensslRequest());
-  await approve(on, name);
-  writeFileSync(join(on.directory, 'chain.pem'), chainOf(await answered(on, name)));
+  const chain = chainOf(await answerTo(web, on, opensslRequest()));
+  writeFileSync(join(on.directory, 'chain.pem'), chain);
   const bundleName = `${on.signerName.replace('/', ':')}:${on.trustDomain}`;
   // Read as the workload itself: every service account may.
   const bundle = await web.client.get<ClusterTrustBundle>(clusterTrustBundles, bundleName);
   writeFileSync(join(on.directory, 'roots.pem'), bundle.spec.trustBundle);
   const args = ['verify', '-x509_strict', '-CAfile', 'roots.pem', '-untrusted', 'chain.pem', 'chain.pem'];
   expect(execFileSync('openssl', args, { cwd: on.directory, encoding: 'utf8' })).toContain('OK');
-  expect(new X509Certificate(chainOf(await answered(on, name))).subjectAltName).toBe(`URI:${web.spiffeId}`);
+  expect(new X509Certificate(chain).subjectAltName).toBe(`URI:${web.spiffeId}`);
 });
 
 describe('refused for good, and the condition says why and what to change', () => {
@@ -62,9 +59,7 @@ describe('refused for good, and the condition says why and what to change', () =
     ],
     ['no digital signature', [], { usages: ['client auth'] }, 'CA_USAGE_MISSING'],
   ] as const)('%s', async (_case, args, fields, code) => {
-    const name = await ask(web, on, opensslRequest(...args), fields);
-    await approve(on, name);
-    const request = await answered(on, name);
+    const request = await answerTo(web, on, opensslRequest(...args), fields);
     expect(request.status?.certificate).toBeUndefined();
     expect(failureOf(request)).toMatchObject({ status: 'True', message: expect.stringContaining(code) });
   });

@@ -90,6 +90,18 @@ export function answered(on: Installation, name: string): Promise<CertificateSig
   });
 }
 
+/** Asks, approves, and waits for the answer. */
+export async function answerTo(
+  by: Requester,
+  on: Installation,
+  pem: string,
+  fields: Ask = {},
+): Promise<CertificateSigningRequest> {
+  const name = await ask(by, on, pem, fields);
+  await approve(on, name);
+  return answered(on, name);
+}
+
 export function failureOf({ status }: CertificateSigningRequest) {
   return status?.conditions?.find(({ type }) => type === 'Failed');
 }
