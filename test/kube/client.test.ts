@@ -11,6 +11,7 @@ import {
   clientOf,
   configMap,
   configMapsResource,
+  namespaces,
   ownNamespace,
   recordingLog,
   silent,
@@ -169,6 +170,23 @@ describe('KubeClient on a real API server', () => {
     });
     expect(items).toHaveLength(1);
     expect(items[0]).not.toHaveProperty('data');
+  });
+
+  test('of a write only the metadata comes back, when no more is asked for', async () => {
+    const created = await client.create<ConfigMap>(maps, configMap(namespace, 'written'));
+    const put = { ...created, data: { a: '1' } };
+    const written = await client.update(maps, put, { metadataOnly: true });
+    const before = await client.get(namespaces, namespace);
+    const reported = await client.updateStatus(namespaces, before, { metadataOnly: true });
+    for (const one of [written, reported]) {
+      expect(one.kind).toBe('PartialObjectMetadata');
+      expect(Object.keys(one).sort()).toEqual(['apiVersion', 'kind', 'metadata']);
+    }
+    const stands = await client.get<ConfigMap>(maps, 'written', { namespace });
+    expect(stands).toMatchObject({
+      data: { a: '1' },
+      metadata: { resourceVersion: written.metadata.resourceVersion },
+    });
   });
 
   test("the server's time comes with every answer", async () => {

@@ -13,7 +13,7 @@ export const configMapsResource: Resource = {
   namespaced: true,
 };
 
-const namespaces: Resource = {
+export const namespaces: Resource = {
   group: '',
   version: 'v1',
   plural: 'namespaces',
