@@ -183,6 +183,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     client,
     clock: serverClock,
     authorityAnchors: (name) => trustedRoots(name, rootsOf),
+    sources: config.sources,
     ready: listed.then(() => Promise.allSettled(handled().map((raw) => readRoots(raw, rootsOf)))),
     isLeader: () => election.isLeader(),
     handles: ({ spec }) =>

@@ -9,6 +9,7 @@ import {
 } from '#bundles/controller/entry.ts';
 import { createReconciler } from '#bundles/controller/reconcile.ts';
 import { type ServedApiTiming, startServedApi } from '#bundles/controller/served-api.ts';
+import { startSourceObjects } from '#bundles/controller/source-objects.ts';
 import { type PublishedEvidence, verifyPublished } from '#bundles/controller/verify.ts';
 import type { AuthorityLookup } from '#bundles/source/authority.ts';
 import type { KubeClient } from '#kube/client.ts';
@@ -26,6 +27,13 @@ export interface BundleControllerOptions {
   readonly client: KubeClient;
   /** ca/, as far as bundles need it; call `authorityChanged` when an answer changes. */
   readonly authorityAnchors: AuthorityLookup;
+  /** Where sources may lie. */
+  readonly sources: {
+    /** The namespace of ConfigMaps and Secrets. */
+    readonly namespace: string;
+    /** The directory of files. */
+    readonly directory: string;
+  };
   /** Only the leader publishes; asked before each reconcile. That two think so for a moment does no harm. */
   readonly isLeader: () => boolean;
   /** Nothing is published before: until ca/ has read its own state, every authority would seem to be missing. */
@@ -100,6 +108,16 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     observer: observerOf(clusterTrustBundles.plural),
     onChange: targetChanged,
   });
+  const objects = startSourceObjects({
+    client,
+    namespace: options.sources.namespace,
+    log,
+    observer: (plural) => observerOf(`source-${plural}`),
+    onChange: (kind) => enqueue(bundles.index('sourceKind', kind)),
+    signal,
+    clock,
+    staleMs: timing.staleMs,
+  });
   const reconciler = createReconciler({
     bundles,
     tools: {
@@ -110,7 +128,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
       staleMs: timing.staleMs,
       step: options.step,
     },
-    authorityAnchors: options.authorityAnchors,
+    places: { authorities: options.authorityAnchors, objects, ...options.sources, api },
     announcer,
     verifyMs: timing.verifyMs,
   });
@@ -118,8 +136,9 @@ export function startBundleController(options: BundleControllerOptions): BundleC
   /** Without a name the whole API appeared, vanished or came at another version. */
   function targetChanged(name?: string): void {
     reconciler.hasten(name);
-    if (name === undefined) resync();
-    else enqueue(bundles.index('target', name));
+    if (name === undefined) return resync();
+    enqueue(bundles.index('target', name));
+    enqueue(bundles.index('sourceKind', 'clusterTrustBundle'));
   }
 
   bundles.onChange((previous, current) => {
@@ -143,7 +162,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     }
   }
 
-  const reflector = startReflector<TrustBundleEntry, 'target' | 'authority', TrustBundle>({
+  const reflector = startReflector<TrustBundleEntry, 'target' | 'authority' | 'sourceKind', TrustBundle>({
     client,
     resource: trustBundles,
     cache: bundles,
@@ -199,7 +218,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     verifyPublished: (trustDomain, anchorSha256, signal) =>
       verifyPublished({ client, resource: () => api.resource(), signal }, trustDomain, anchorSha256),
     synced: reflector.synced,
-    done: Promise.all([controller.done, reflector.done, api.done]).then(() => undefined),
+    done: Promise.all([controller.done, reflector.done, api.done, objects.done]).then(() => undefined),
   };
 }
 

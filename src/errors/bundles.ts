@@ -60,6 +60,22 @@ export const bundlesErrors = {
     'TrustDomainMismatch',
     'Name a source of the same trust domain: bundles of two trust domains are never pooled.',
   ),
+  BUNDLE_SOURCE_KEY_MISSING: misconfigured(
+    'SourceKeyMissing',
+    'Put the roots under a key that the source names, or name the key in spec.sources.',
+  ),
+  BUNDLE_SOURCE_FILTERED: misconfigured(
+    'SourceFiltered',
+    'Correct the fingerprints of include or exclude: `openssl x509 -noout -fingerprint -sha256`, in lower case without colons.',
+  ),
+  BUNDLE_SOURCE_OWN_TARGET: misconfigured(
+    'SourceIsTarget',
+    'Name the place where the roots come from: a bundle that reads what it writes never forgets a root again.',
+  ),
+  BUNDLE_SOURCE_UNREADABLE: unavailable(
+    'SourceUnreadable',
+    'Let the controller read the source: permissions, the API server or the disk; the message says which. Its last good content stays.',
+  ),
   BUNDLE_TARGET_FOREIGN: misconfigured(
     'TargetForeign',
     'Delete or rename the object, or change the target: Mangrove takes over nothing that it did not create.',

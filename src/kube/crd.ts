@@ -88,6 +88,8 @@ const keywords = [
   'items',
   'required',
   'properties',
+  'additionalProperties',
+  'maxProperties',
   'x-kubernetes-list-type',
   'x-kubernetes-list-map-keys',
   'x-kubernetes-validations',
@@ -101,6 +103,8 @@ function structural(node: unknown, path: string): Json {
     if (value !== undefined) written[keyword] = convert(keyword, value, path);
   }
   for (const keyword of Object.keys(node)) {
+    // Closed objects are the rule of structural schemas; and any text may be the name of a property.
+    if (keyword === 'propertyNames') continue;
     if (!Object.hasOwn(written, keyword)) throw new TypeError(`${path}: ${keyword} has no structural form`);
   }
   requireBounds(written, path);
@@ -110,6 +114,10 @@ function structural(node: unknown, path: string): Json {
 
 function convert(keyword: (typeof keywords)[number], value: unknown, path: string): unknown {
   if (keyword === 'items') return structural(value, `${path}[]`);
+  if (keyword === 'additionalProperties') {
+    if (!isObject(value)) throw new TypeError(`${path}: additionalProperties has no structural form`);
+    return structural(value, `${path}.*`);
+  }
   if (keyword !== 'properties' || !isObject(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, property]) => [name, structural(property, `${path}.${name}`)]),
@@ -119,6 +127,8 @@ function convert(keyword: (typeof keywords)[number], value: unknown, path: strin
 /** The API server prices a CEL rule by the largest input that the schema admits: no bound, no rule (KEP-2876). */
 function requireBounds(node: Json, path: string): void {
   if (node['type'] === 'array' && node['maxItems'] === undefined) throw new TypeError(`${path}: no maxItems`);
+  if (node['additionalProperties'] !== undefined && node['maxProperties'] === undefined)
+    throw new TypeError(`${path}: no maxProperties`);
   const bounded = ['maxLength', 'enum', 'format'].some((keyword) => node[keyword] !== undefined);
   if (node['type'] === 'string' && !bounded) throw new TypeError(`${path}: no maxLength`);
 }

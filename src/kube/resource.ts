@@ -47,6 +47,7 @@ export const leases: Resource = {
   namespaced: true,
 };
 
+export const configMaps: Resource = core('configmaps', 'ConfigMap', true);
 export const secrets: Resource = core('secrets', 'Secret', true);
 export const events: Resource = core('events', 'Event', true);
 export const pods: Resource = core('pods', 'Pod', true);

@@ -69,6 +69,19 @@ export const configSchema = z.strictObject({
     .max(64)
     .optional()
     .describe('Names of the CertificateAuthorities to handle. Without it, all of them.'),
+  sources: z
+    .strictObject({
+      namespace: name
+        .max(63)
+        .default('mangrove-trust')
+        .describe('Namespace of the ConfigMaps and Secrets that TrustBundles may read roots from.'),
+      directory: z
+        .string()
+        .min(1)
+        .default('/etc/mangrove/sources')
+        .describe('Directory of the files that TrustBundles may read roots from; they name an entry of it.'),
+    })
+    .prefault({}),
   ledger: z
     .strictObject({
       path: z

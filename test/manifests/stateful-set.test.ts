@@ -135,7 +135,7 @@ test('the image is this version', () => {
 
 test('nothing but namespaces stands outside of a namespace that Mangrove owns, and default holds no more than events', () => {
   const namespaces = new Set(manifests.map((one) => one.metadata.namespace));
-  expect(namespaces).toEqual(new Set([undefined, 'mangrove-system', 'default']));
+  expect(namespaces).toEqual(new Set([undefined, 'mangrove-system', 'mangrove-trust', 'default']));
   const inDefault = manifests.filter((one) => one.metadata.namespace === 'default');
   expect(inDefault.map(({ kind, metadata: { name } }) => `${kind}/${name}`)).toEqual([
     'Role/mangrove-events',

@@ -29,6 +29,8 @@ export interface TestServer {
 /** Mangrove for one test file: its own namespace, signer name, trust domain and CertificateAuthority, under the shipped rights. */
 export interface Installation {
   readonly namespace: string;
+  /** Namespace of the sources of bundles. */
+  readonly sources: string;
   readonly signerName: string;
   readonly trustDomain: string;
   /** Name of the CertificateAuthority, which `createAuthority` makes. */
@@ -66,6 +68,7 @@ export async function install(server: TestServer): Promise<Installation> {
   const { kubectl } = server;
   const id = `t${randomBytes(4).toString('hex')}`;
   const namespace = `${id}-system`;
+  const sources = `${id}-trust`;
   const signerName = `${id}.mangrove.test/workload`;
   const trustDomain = `${id}.test`;
   const authority = `${id}-mesh`;
@@ -75,6 +78,7 @@ export async function install(server: TestServer): Promise<Installation> {
   const clients: KubeClient[] = [];
 
   await kubectl(['create', 'namespace', namespace]);
+  await kubectl(['create', 'namespace', sources]);
   await kubectl(['apply', '--server-side', '-f', '-'], { input: shippedRights(id, namespace, signerName) });
 
   function client(token: string): KubeClient {
@@ -102,6 +106,7 @@ export async function install(server: TestServer): Promise<Installation> {
       namespace,
       kubeconfig: kubeconfigOf({ tokenFile: path }),
       authorities: [authority],
+      sources: { namespace: sources, directory: join(directory, 'sources') },
       ledger: { path: join(directory, `${pod.name}.db`) },
       http: { host: '127.0.0.1', port: 0 },
       drainSeconds: 2,
@@ -112,6 +117,7 @@ export async function install(server: TestServer): Promise<Installation> {
   const admin = client(server.adminToken);
   return {
     namespace,
+    sources,
     signerName,
     trustDomain,
     authority,
@@ -187,7 +193,10 @@ function shippedRights(id: string, namespace: string, signerName: string): strin
     .flatMap((file) => loadAll(readFileSync(join(manifests, 'base', file), 'utf8')))
     .map((object) => JSON.stringify(object))
     .map((text) =>
-      text.replaceAll('mangrove-system', namespace).replaceAll('mangrove.dev/workload', signerName),
+      text
+        .replaceAll('mangrove-system', namespace)
+        .replaceAll('mangrove-trust', `${id}-trust`)
+        .replaceAll('mangrove.dev/workload', signerName),
     )
     .map((text) => apart(JSON.parse(text) as Right, id, namespace));
   return objects.map((object) => JSON.stringify(object)).join('\n---\n');

@@ -1,33 +1,9 @@
 import { z } from 'zod';
+import { exactlyOne, type SourceSpec, sourceField, sourceKey } from '#bundles/bundle/source-spec.ts';
 import { conditionsField, timeField } from '#errors/condition.ts';
 import { MangroveError } from '#errors/error.ts';
-import { matching, objectNameField, signerNameField, trustDomainField } from '#errors/syntax.ts';
+import { matching, signerNameField, trustDomainField } from '#errors/syntax.ts';
 import { describeIssues, immutable, type Rule, withRules } from '#errors/validation.ts';
-
-/** The members that a union knows; later versions add members, and an object with an unknown one is refused. */
-function exactlyOne<Member extends string>(
-  members: readonly Member[],
-): Rule<{ readonly [_ in Member]?: unknown }> {
-  return {
-    cel: `[${members.map((member) => `has(self.${member})`).join(', ')}].filter(set, set).size() == 1`,
-    message: `must have exactly one of: ${members.join(', ')}`,
-    holds: (value) => members.filter((member) => value[member] !== undefined).length === 1,
-  };
-}
-
-const sourceField = withRules(
-  z.object({
-    authority: z
-      .object({
-        name: objectNameField(63, 'the name of a CertificateAuthority').describe(
-          'CertificateAuthority whose roots are published.',
-        ),
-      })
-      .optional()
-      .describe('The roots of a CertificateAuthority in this cluster.'),
-  }),
-  [exactlyOne(['authority'])],
-);
 
 const clusterTrustBundleFields = z.object({
   name: withRules(z.string().min(1).max(825), [
@@ -89,11 +65,15 @@ const distinctTargets: Rule<{ targets: Target[] }> = {
   holds: ({ targets }) => new Set(targets.map(targetKey)).size === targets.length,
 };
 
-const distinctSources: Rule<{ sources: z.output<typeof sourceField>[] }> = {
-  cel: 'self.sources.all(source, self.sources.exists_one(other, other == source))',
+/** Of the other kinds only `parseTrustBundleSpec` says so: to compare selectors and PEM is beyond the cost that the API server grants. */
+const distinctAuthorities: Rule<{ sources: SourceSpec[] }> = {
+  cel: 'self.sources.all(one, !has(one.authority) || self.sources.exists_one(other, has(other.authority) && other.authority.name == one.authority.name))',
   message: 'must not name a source twice',
   path: ['sources'],
-  holds: ({ sources }) => new Set(sources.map((source) => JSON.stringify(source))).size === sources.length,
+  holds: ({ sources }) => {
+    const names = sources.flatMap(({ authority }) => (authority === undefined ? [] : [authority.name]));
+    return new Set(names).size === names.length;
+  },
 };
 
 export const TrustBundleSpecSchema = withRules(
@@ -101,10 +81,10 @@ export const TrustBundleSpecSchema = withRules(
     trustDomain: withRules(trustDomainField, [], [immutable('trustDomain')]).describe(
       'SPIFFE trust domain whose roots these are. Roots of two trust domains are never pooled.',
     ),
-    sources: z.array(sourceField).min(1).max(16).describe('Where the roots come from.'),
+    sources: z.array(sourceField).min(1).max(32).describe('Where the roots come from.'),
     targets: z.array(targetField).min(1).max(16).describe('Where the bundle is written to.'),
   }),
-  [distinctSources, distinctTargets],
+  [distinctAuthorities, distinctTargets],
 ).describe('Which roots are published where.');
 
 const sha256Field = z.string().max(64);
@@ -114,7 +94,11 @@ const anchorStatus = z.object({
   subject: z.string().max(1024).describe('Its distinguished name (RFC 4514).'),
   notBefore: timeField.describe('Begin of its validity.'),
   notAfter: timeField.describe('End of its validity.'),
-  source: z.string().max(512).describe('Where it came from, such as authority/mesh.'),
+  source: z.string().max(600).describe('Where it came from, such as authority/mesh.'),
+  since: timeField.optional().describe('When it joined the bundle.'),
+  vanishedTime: timeField
+    .optional()
+    .describe('When it vanished from its source, which retains it for a while.'),
 });
 
 const sourceStatus = z.object({
@@ -125,6 +109,11 @@ const sourceStatus = z.object({
     .optional()
     .describe('When it last gave a readable set; older content stays in force.'),
   error: z.string().max(4096).optional().describe('Why it gives none now.'),
+  note: z
+    .string()
+    .max(4096)
+    .optional()
+    .describe('What is worth knowing of it, such as roots that it left out.'),
 });
 
 const targetStatus = z.object({
@@ -148,7 +137,7 @@ export const TrustBundleStatusSchema = z
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['sha256'] }),
     sources: z
       .array(sourceStatus)
-      .max(16)
+      .max(32)
       .optional()
       .describe('Each source as last read.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['kind', 'name'] }),
@@ -218,5 +207,19 @@ export function parseTrustBundleSpec(raw: unknown): TrustBundleSpec {
   if (!result.success) {
     throw new MangroveError('BUNDLE_SPEC_INVALID', describeIssues(result.error.issues, raw, 'spec'));
   }
+  requireDistinctSources(result.data);
   return result.data;
+}
+
+/** @throws MangroveError BUNDLE_SPEC_INVALID when two sources are one */
+function requireDistinctSources({ sources }: TrustBundleSpec): void {
+  const seen = new Set<string>();
+  for (const [index, source] of sources.entries()) {
+    const { kind, name } = sourceKey(source);
+    const key = `${kind}/${name}`;
+    if (seen.has(key)) {
+      throw new MangroveError('BUNDLE_SPEC_INVALID', `spec.sources[${index}]: ${key} is a source already`);
+    }
+    seen.add(key);
+  }
 }

@@ -1,4 +1,5 @@
 import { parseTrustBundleSpec, type TrustBundle, type TrustBundleSpec } from '#bundles/bundle/resource.ts';
+import { type SourceKind, sourceKey } from '#bundles/bundle/source-spec.ts';
 import { arbitrate, type Claim, type Verdict } from '#bundles/target/claim.ts';
 import { clusterTrustBundleTargets, type NamedTarget } from '#bundles/target/cluster-trust-bundle.ts';
 import { Cache } from '#kube/cache.ts';
@@ -12,14 +13,17 @@ export interface TrustBundleEntry {
   readonly targets: readonly NamedTarget[];
   /** Names of the CertificateAuthorities that it reads. */
   readonly authorities: readonly string[];
+  /** The kinds of its sources. */
+  readonly sourceKinds: readonly SourceKind[];
 }
 
-export type TrustBundleCache = Cache<TrustBundleEntry, 'target' | 'authority'>;
+export type TrustBundleCache = Cache<TrustBundleEntry, 'target' | 'authority' | 'sourceKind'>;
 
 export function createTrustBundleCache(): TrustBundleCache {
   return new Cache({
     target: (entry) => entry.targets.map(({ name }) => name),
     authority: (entry) => entry.authorities,
+    sourceKind: (entry) => entry.sourceKinds,
   });
 }
 
@@ -33,9 +37,10 @@ export function trustBundleEntry(object: TrustBundle): TrustBundleEntry {
       invalid: undefined,
       targets: clusterTrustBundleTargets(spec),
       authorities: spec.sources.flatMap(({ authority }) => (authority === undefined ? [] : [authority.name])),
+      sourceKinds: [...new Set(spec.sources.map((source) => sourceKey(source).kind))],
     };
   } catch (invalid) {
-    return { object, spec: undefined, invalid, targets: [], authorities: [] };
+    return { object, spec: undefined, invalid, targets: [], authorities: [], sourceKinds: [] };
   }
 }
 

@@ -16,16 +16,19 @@ export function recallSource(
 ): Recalled | undefined {
   const before = status?.sources?.find(({ kind, name }) => `${kind}/${name}` === source);
   if (before?.hash === undefined || before.lastGoodTime === undefined) return undefined;
+  const vanished = new Map<string, number>();
   const bytes = new Map(published.flatMap((pem) => [...(decodePublished(pem) ?? [])]));
   const found = new Map<string, Buffer>();
   for (const anchor of status?.anchors ?? []) {
     const der = bytes.get(anchor.sha256);
-    if (anchor.source === source && der !== undefined) found.set(anchor.sha256, der);
+    if (anchor.source !== source || der === undefined) continue;
+    found.set(anchor.sha256, der);
+    if (anchor.vanishedTime !== undefined) vanished.set(anchor.sha256, Date.parse(anchor.vanishedTime));
   }
   if (found.size === 0 || bundleHash(found) !== before.hash) return undefined;
   try {
     const anchors = [...found.values()].map((der) => parseAnchor(der, 'recalled root'));
-    return { anchors, goodAt: Date.parse(before.lastGoodTime) };
+    return { anchors, vanished, goodAt: Date.parse(before.lastGoodTime) };
   } catch {
     return undefined;
   }

@@ -1,7 +1,8 @@
-import type { TrustBundle, TrustBundleSpec } from '#bundles/bundle/resource.ts';
+import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import type { Announcer } from '#bundles/controller/announcement.ts';
 import { type TrustBundleCache, type TrustBundleEntry, verdictOn } from '#bundles/controller/entry.ts';
 import { recallSource } from '#bundles/controller/recall.ts';
+import { type SourcePlaces, sourcesOf } from '#bundles/controller/sources.ts';
 import { type Findings, needsWrite, trustBundleStatus } from '#bundles/controller/status.ts';
 import {
   hasten,
@@ -11,9 +12,9 @@ import {
   type TargetTools,
 } from '#bundles/controller/target.ts';
 import { assemble } from '#bundles/source/assembly.ts';
-import { type AuthorityLookup, authoritySource } from '#bundles/source/authority.ts';
-import { createSourceMemory, type SourceMemory } from '#bundles/source/memory.ts';
+import { createSourceMemory, type SourceMemory, type SourceReading } from '#bundles/source/memory.ts';
 import type { Source } from '#bundles/source/source.ts';
+import { errorCode } from '#errors/error.ts';
 import type { ReconcileResult } from '#kube/controller.ts';
 import { isNotFound } from '#kube/error.ts';
 import { trustBundles } from '#kube/resource.ts';
@@ -21,7 +22,7 @@ import { trustBundles } from '#kube/resource.ts';
 export interface ReconcilerOptions {
   readonly bundles: TrustBundleCache;
   readonly tools: TargetTools;
-  readonly authorityAnchors: AuthorityLookup;
+  readonly places: SourcePlaces;
   readonly announcer: Announcer;
   /** Targets are looked at, and the times in the status renewed, at least this often; ms. */
   readonly verifyMs: number;
@@ -53,7 +54,7 @@ function targetMemoryOf({ targets }: Memory, name: string): TargetMemory {
 const MIN_REQUEUE_MS = 50;
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { bundles, tools, authorityAnchors, announcer, verifyMs } = options;
+  const { bundles, tools, places, announcer, verifyMs } = options;
   const { client, clock, api, step } = tools;
   const memories = new Map<string, Memory>();
 
@@ -74,18 +75,13 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     return memory;
   }
 
-  function sourcesOf({ sources, trustDomain }: TrustBundleSpec): Source[] {
-    return sources.flatMap(({ authority }) =>
-      authority === undefined ? [] : [authoritySource(authority.name, trustDomain, authorityAnchors)],
-    );
-  }
-
   async function find(entry: TrustBundleEntry, signal: AbortSignal): Promise<Findings> {
     const { object, spec } = entry;
     if (spec === undefined) return { invalid: entry.invalid };
     const { trustDomain } = spec;
     const memory = memoryOf(entry, trustDomain);
-    const readings = await memory.sources.read(sourcesOf(spec));
+    const sources = sourcesOf(object.metadata.name, spec, places);
+    const readings = await memory.sources.read(sources);
     const assembly = assemble(trustDomain, readings, Math.floor(clock.wall() / 1000));
     const targets = await Promise.all(
       entry.targets.map(({ name, target }) => {
@@ -103,7 +99,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         return settleTarget(task, targetMemoryOf(memory, name), tools);
       }),
     );
-    return { readings, assembly, targets };
+    return { readings, assembly, targets, pollMs: pollMsOf(sources, readings) };
   }
 
   /** One write, and only of news; an object that is gone needs none. */
@@ -123,7 +119,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     if ('invalid' in findings) return verifyMs;
     const changesMs = findings.assembly.changesAt * 1000 - clock.wall();
     const retries = findings.targets.map(({ retryMs }) => retryMs ?? verifyMs);
-    return Math.max(Math.min(verifyMs, changesMs, ...retries), MIN_REQUEUE_MS);
+    return Math.max(Math.min(verifyMs, changesMs, findings.pollMs, ...retries), MIN_REQUEUE_MS);
   }
 
   return {
@@ -142,4 +138,16 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     },
     forget: (bundle) => void memories.delete(bundle),
   };
+}
+
+/** A source that could not be read for a fault on our side tells nobody when that is over. */
+const unreadablePollMs = 5_000;
+
+/** How soon a source must be looked at that tells nobody of its changes. */
+function pollMsOf(sources: readonly Source[], readings: readonly SourceReading[]): number {
+  const polls = sources.map(({ pollSeconds }) =>
+    pollSeconds === undefined ? Number.POSITIVE_INFINITY : pollSeconds * 1000,
+  );
+  const failing = readings.some(({ error }) => errorCode(error) === 'BUNDLE_SOURCE_UNREADABLE');
+  return Math.min(...polls, failing ? unreadablePollMs : Number.POSITIVE_INFINITY);
 }

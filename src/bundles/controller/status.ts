@@ -16,6 +16,8 @@ export type Findings =
       readonly readings: readonly SourceReading[];
       readonly assembly: Assembly;
       readonly targets: readonly TargetReport[];
+      /** How soon to look again at sources that tell nobody of their changes; ms. */
+      readonly pollMs: number;
     }
   | { readonly invalid: unknown };
 
@@ -42,7 +44,7 @@ export function trustBundleStatus(findings: Findings, context: StatusContext): T
     ...observed,
     ...(bundle === undefined
       ? kept(before)
-      : { hash: bundle.sha256, anchors: anchorStatus(bundle.anchors, readings, before) }),
+      : { hash: bundle.sha256, anchors: anchorStatus(bundle.anchors, readings, context) }),
     sources: readings.map((reading) => sourceStatus(reading, before)),
     targets: targets.map(targetStatus),
     conditions: conditions(findings, context),
@@ -60,18 +62,23 @@ function kept(before: TrustBundleStatus | undefined): Pick<TrustBundleStatus, 'h
 function anchorStatus(
   anchors: readonly Anchor[],
   readings: readonly SourceReading[],
-  before: TrustBundleStatus | undefined,
+  { before, now }: StatusContext,
 ): NonNullable<TrustBundleStatus['anchors']> {
+  const joined = new Map(before?.anchors?.map(({ sha256, since }) => [sha256, since]));
   const held = new Set(anchors.map(({ sha256 }) => sha256));
   const unread = new Set(readings.filter((reading) => reading.anchors === undefined).map(({ name }) => name));
-  const told = anchors.map(({ sha256, subject, notBefore, notAfter }) => ({
-    sha256,
-    subject: subject.slice(0, MAX_SUBJECT),
-    notBefore: formatTime(notBefore * 1000),
-    notAfter: formatTime(notAfter * 1000),
-    source:
-      readings.find((reading) => reading.anchors?.some((anchor) => anchor.sha256 === sha256))?.name ?? '',
-  }));
+  const told = anchors.map(({ sha256, subject, notBefore, notAfter }) => {
+    const { source, vanishedAt } = giverOf(sha256, readings);
+    return {
+      sha256,
+      subject: subject.slice(0, MAX_SUBJECT),
+      notBefore: formatTime(notBefore * 1000),
+      notAfter: formatTime(notAfter * 1000),
+      source,
+      since: joined.get(sha256) ?? formatTime(now),
+      ...(vanishedAt !== undefined && { vanishedTime: formatTime(vanishedAt) }),
+    };
+  });
   // What an unread source gave is not in this bundle, but still in the targets, and is recalled from here.
   const kept = (before?.anchors ?? []).filter(
     ({ sha256, source }) => unread.has(source) && !held.has(sha256),
@@ -79,8 +86,18 @@ function anchorStatus(
   return [...told, ...kept].slice(0, MAX_ANCHORS);
 }
 
+/** Who gives an anchor, before those who only retain it. */
+function giverOf(
+  sha256: string,
+  readings: readonly SourceReading[],
+): { readonly source: string; readonly vanishedAt?: number | undefined } {
+  const holders = readings.filter(({ anchors }) => anchors?.some((anchor) => anchor.sha256 === sha256));
+  const giver = holders.find(({ vanished }) => !vanished.has(sha256)) ?? holders[0];
+  return { source: giver?.name ?? '', vanishedAt: giver?.vanished.get(sha256) };
+}
+
 function sourceStatus(
-  { name, anchors, goodAt, error }: SourceReading,
+  { name, anchors, goodAt, error, note }: SourceReading,
   before: TrustBundleStatus | undefined,
 ): NonNullable<TrustBundleStatus['sources']>[number] {
   const slash = name.indexOf('/');
@@ -93,6 +110,7 @@ function sourceStatus(
     ...(hash !== undefined && { hash }),
     ...(lastGoodTime !== undefined && { lastGoodTime }),
     ...(error !== undefined && { error: errorText(error) }),
+    ...(note !== undefined && { note: note.slice(0, MAX_ERROR) }),
   };
 }
 

@@ -16,7 +16,7 @@ export interface Assembly {
    * add to a target but must not remove from it.
    */
   readonly partial: boolean;
-  /** Epoch seconds at which the set changes by itself: the next root to expire or to join; Infinity for never. */
+  /** Epoch seconds at which the set changes by itself: the next root to expire, to join or to be let go; Infinity for never. */
   readonly changesAt: number;
 }
 
@@ -29,7 +29,10 @@ export function assemble(
   const admitted: Anchor[] = [];
   const expired: Anchor[] = [];
   const early: Anchor[] = [];
-  let changesAt = Number.POSITIVE_INFINITY;
+  let changesAt = Math.min(
+    ...readings.map((reading) => Math.ceil(reading.changesAt / 1000)),
+    Number.POSITIVE_INFINITY,
+  );
   for (const anchor of readings.flatMap((reading) => reading.anchors ?? [])) {
     const verdict = admission(anchor, nowSeconds);
     if (verdict.state === 'expired') {

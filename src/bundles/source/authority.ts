@@ -1,5 +1,4 @@
 import { type Anchor, parseAnchor } from '#bundles/bundle/anchor.ts';
-import type { Source } from '#bundles/source/source.ts';
 import { MangroveError } from '#errors/error.ts';
 
 /**
@@ -14,15 +13,15 @@ export type AuthorityAnchors =
 /** ca/ as this room sees it; answers from memory. */
 export type AuthorityLookup = (name: string) => AuthorityAnchors;
 
-/** The source `authority: { name }`. */
-export function authoritySource(name: string, trustDomain: string, lookUp: AuthorityLookup): Source {
-  return {
-    name: `authority/${name}`,
-    read: () => readAuthority(name, trustDomain, lookUp(name)),
-  };
-}
-
-function readAuthority(name: string, trustDomain: string, found: AuthorityAnchors): readonly Anchor[] {
+/**
+ * The roots of the CertificateAuthority with this name, as it was found.
+ * @throws MangroveError BUNDLE_SOURCE_NOT_FOUND, BUNDLE_SOURCE_PENDING, BUNDLE_SOURCE_TRUST_DOMAIN, BUNDLE_ANCHOR_*
+ */
+export function authorityAnchors(
+  name: string,
+  trustDomain: string,
+  found: AuthorityAnchors,
+): readonly Anchor[] {
   switch (found.state) {
     case 'absent':
       throw new MangroveError('BUNDLE_SOURCE_NOT_FOUND', `there is no CertificateAuthority ${name}`);

@@ -1,12 +1,12 @@
 import type { KeyObject } from 'node:crypto';
+import { decodeBase64, encodeBase64 } from '#base64.ts';
 import { type Authority, authoritySecretName } from '#ca/authority/authority.ts';
-import { cutKey } from '#ca/authority/key-bytes.ts';
 import type { AuthorityTimestamps } from '#ca/authority/phase.ts';
 import type { NewRoot } from '#ca/authority/root.ts';
-import { decodeBase64, encodeBase64 } from '#ca/keys/base64.ts';
 import { checkCaCertificate } from '#ca/keys/ca-certificate.ts';
 import { exportPrivateKey, importPrivateKey } from '#ca/keys/private-key.ts';
 import { errorMessage, MangroveError } from '#errors/error.ts';
+import { cutData } from '#secret-data.ts';
 import { type Certificate, parseCertificate } from '#x509/certificate.ts';
 import { encodePem, parsePem } from '#x509/pem.ts';
 import type { TrustDomain } from '#x509/spiffe-id.ts';
@@ -92,6 +92,11 @@ export function encodeAuthoritySecret(authority: NewAuthority, root: NewRoot): B
 export function readAuthoritySecret(json: Buffer): AuthoritySecret {
   cutKey(json)?.fill(0);
   return parseSecret(json);
+}
+
+/** The base64 of the key; whoever called wipes it. */
+function cutKey(json: Buffer): Buffer | undefined {
+  return cutData(json, (name) => name === 'tls.key').get('tls.key');
 }
 
 function parseSecret(json: Buffer): AuthoritySecret {

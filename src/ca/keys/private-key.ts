@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { encodeBase64 } from '#base64.ts';
 import { type CaKeyAlgorithm, caKeyAlgorithm, isCaKeyAlgorithm } from '#ca/keys/algorithm.ts';
-import { encodeBase64 } from '#ca/keys/base64.ts';
 import { MangroveError } from '#errors/error.ts';
 import type { Certificate } from '#x509/certificate.ts';
 

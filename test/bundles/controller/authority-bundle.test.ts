@@ -11,6 +11,9 @@ beforeAll(async () => {
 });
 afterAll(() => on.stop());
 
+/** What the API server adds to a source. */
+const serverDefaults = { optional: false, retainSeconds: 0 };
+
 const read = (name: string): Promise<TrustBundle> => on.admin.get<TrustBundle>(trustBundles, name);
 
 test('makes the TrustBundle of a trust domain once, and a second time writes nothing', async () => {
@@ -24,7 +27,7 @@ test('makes the TrustBundle of a trust domain once, and a second time writes not
   const made = await read(name);
   expect(made.spec).toEqual({
     trustDomain: authority.trustDomain,
-    sources: [{ authority: { name: 'mesh' } }],
+    sources: [{ authority: { name: 'mesh' }, ...serverDefaults }],
     targets: authority.signerNames.map((signerName) => ({
       clusterTrustBundle: { signerName, channel: 'live' },
     })),
@@ -47,7 +50,10 @@ test('adds what is missing and leaves what an operator added', async () => {
     signerNames: [...authority.signerNames, 'c.example.com/y'],
   });
   const { spec } = await read(name);
-  expect(spec.sources).toEqual([{ authority: { name: 'other' } }, { authority: { name: 'mesh' } }]);
+  expect(spec.sources).toEqual([
+    { authority: { name: 'other' }, ...serverDefaults },
+    { authority: { name: 'mesh' }, ...serverDefaults },
+  ]);
   expect(spec.targets).toEqual([
     canary,
     { clusterTrustBundle: { signerName: 'a.example.com/y', channel: 'live' } },

@@ -5,8 +5,15 @@ import { fabricatedAnchor } from '../support/fabricate.ts';
 
 const now = 1_800_000_000;
 const root = fabricatedAnchor('root', { notBefore: now - 10, notAfter: now + 100 });
-const reading = (...anchors: (typeof root)[]) => ({ name: 'a', anchors, goodAt: 0, error: undefined });
-const unread = { name: 'b', anchors: undefined, goodAt: undefined, error: new Error('gone') };
+const lasting = { vanished: new Map<string, number>(), note: undefined, changesAt: Number.POSITIVE_INFINITY };
+const reading = (...anchors: (typeof root)[]) => ({
+  ...lasting,
+  name: 'a',
+  anchors,
+  goodAt: 0,
+  error: undefined,
+});
+const unread = { ...lasting, name: 'b', anchors: undefined, goodAt: undefined, error: new Error('gone') };
 
 describe('bundle of several sources', () => {
   it('holds each anchor once', () => {

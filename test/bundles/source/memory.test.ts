@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { createSourceMemory } from '#bundles/source/memory.ts';
+import { strictTerms } from '#bundles/source/source.ts';
 import { fabricatedAnchor } from '../support/fabricate.ts';
 
 const one = fabricatedAnchor('one');
 const two = fabricatedAnchor('two');
-const good = (name: string, ...anchors: (typeof one)[]) => ({ name, read: () => anchors });
+const good = (name: string, ...anchors: (typeof one)[]) => ({
+  name,
+  terms: strictTerms,
+  read: () => ({ anchors }),
+});
 const bad = (name: string) => ({
   name,
+  terms: strictTerms,
   read: () => {
     throw new Error('gone');
   },
@@ -20,7 +26,7 @@ describe('a source that fails', () => {
     const memory = createSourceMemory({ ...options, now: () => now });
     await memory.read([good('a', one), good('b', one)]);
     now = 2000;
-    expect(await memory.read([bad('a'), good('b', two)])).toEqual([
+    expect(await memory.read([bad('a'), good('b', two)])).toMatchObject([
       { name: 'a', anchors: [one], goodAt: 1000, error: new Error('gone') },
       { name: 'b', anchors: [two], goodAt: 2000, error: undefined },
     ]);
@@ -28,7 +34,7 @@ describe('a source that fails', () => {
 
   it('is worth nothing known when it never was good', async () => {
     const memory = createSourceMemory(options);
-    expect(await memory.read([bad('a')])).toEqual([
+    expect(await memory.read([bad('a')])).toMatchObject([
       { name: 'a', anchors: undefined, goodAt: undefined, error: new Error('gone') },
     ]);
   });
@@ -41,7 +47,8 @@ describe('a source that fails', () => {
   });
 
   it('is worth what is recalled from before the start, until it is good', async () => {
-    const recall = (name: string) => (name === 'a' ? { anchors: [two], goodAt: 5 } : undefined);
+    const recall = (name: string) =>
+      name === 'a' ? { anchors: [two], vanished: new Map(), goodAt: 5 } : undefined;
     const memory = createSourceMemory({ ...options, recall });
     expect(await memory.read([bad('a'), bad('b')])).toMatchObject([
       { anchors: [two], goodAt: 5, error: new Error('gone') },
@@ -53,7 +60,7 @@ describe('a source that fails', () => {
 
   it('may fail as a promise', async () => {
     const memory = createSourceMemory(options);
-    const source = { name: 'a', read: () => Promise.reject(new Error('later')) };
+    const source = { name: 'a', terms: strictTerms, read: () => Promise.reject(new Error('later')) };
     expect(await memory.read([source])).toMatchObject([{ error: new Error('later') }]);
   });
 });

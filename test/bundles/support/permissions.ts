@@ -36,6 +36,10 @@ export const attestRole: Role = {
     .map((rule) => ({ ...rule, resourceNames: ['bundles.test/*'] })),
 };
 const eventsRole = shipped('roles.yaml', 'Role', 'mangrove-events');
+export const sourcesRole = shipped('roles.yaml', 'Role', 'mangrove-sources');
+
+/** The namespace of sources that belongs to the service account of a test's namespace. */
+export const sourcesNamespace = (namespace: string): string => `${namespace}-trust`;
 
 export async function apply(kubectl: Kubectl, ...objects: readonly unknown[]): Promise<void> {
   for (const object of objects) {
@@ -56,16 +60,24 @@ export async function makeServiceAccount(
     kubectl,
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'mangrove', namespace } },
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: sourcesNamespace(namespace) } },
     ...roles.map((name) => binding(name, account)),
     eventsRole,
-    {
-      ...binding(eventsRole.metadata.name, account),
-      kind: 'RoleBinding',
-      metadata: { name: `${eventsRole.metadata.name}-${namespace}`, namespace: 'default' },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: eventsRole.metadata.name },
-    },
+    roleBinding(eventsRole, 'default', account),
+    { ...sourcesRole, metadata: { ...sourcesRole.metadata, namespace: sourcesNamespace(namespace) } },
+    roleBinding(sourcesRole, sourcesNamespace(namespace), account),
   );
   return (await kubectl(['create', 'token', 'mangrove', '-n', namespace])).trim();
+}
+
+/** Of a Role in that namespace to the account of another. */
+export function roleBinding(role: Role, namespace: string, account: { readonly namespace: string }) {
+  return {
+    ...binding(role.metadata.name, account),
+    kind: 'RoleBinding',
+    metadata: { name: `${role.metadata.name}-${account.namespace}`, namespace },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: role.metadata.name },
+  };
 }
 
 export function binding(role: string, account: { readonly namespace: string }) {

@@ -56,6 +56,7 @@ export function startPublisher(
   const events = createEventRecorder({ client, instance: 'test-0', log, signal: stop.signal });
   const controller = startBundleController({
     client,
+    sources: { namespace: 'mangrove-trust', directory: '/nowhere' },
     authorityAnchors: (name) => authorities.get(name) ?? { state: 'absent' },
     isLeader: () => publisher.leading,
     events,

@@ -1,10 +1,11 @@
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { ClusterTrustBundle } from '#kube/object.ts';
 import { clusterTrustBundles, trustBundles } from '#kube/resource.ts';
 import { controlPlane } from '../../support/control-plane.ts';
-import { apply, attestRole, makeServiceAccount, role } from './permissions.ts';
+import { apply, attestRole, makeServiceAccount, role, sourcesNamespace } from './permissions.ts';
 import {
   clientOf,
   conditionOf,
@@ -85,11 +86,14 @@ export async function openScene(namespace: string) {
   await apply(server.kubectl, role, attestRole);
   const roles = [role.metadata.name, attestRole.metadata.name];
   const client = clientOf(server, await makeServiceAccount(server.kubectl, namespace, roles));
+  const sources = sourcesNamespace(namespace);
+  const directory = join(server.directory, sources);
   const running = new Set<Publisher>();
 
   /** A controller for the TrustBundles of these trust domains. */
   function start(...trustDomains: string[]): Publisher {
     const publisher = startPublisher(client, {
+      sources: { namespace: sources, directory },
       handles: ({ spec }) => trustDomains.includes(spec.trustDomain),
     });
     running.add(publisher);
@@ -105,7 +109,18 @@ export async function openScene(namespace: string) {
     await Promise.all([...running].map(stop));
   }
 
-  return { server, client, kubectl: server.kubectl, ...sceneOn(server, client), start, stop, stopAll };
+  return {
+    server,
+    client,
+    kubectl: server.kubectl,
+    /** The namespace and the directory that sources are read from. */
+    sources,
+    directory,
+    ...sceneOn(server, client),
+    start,
+    stop,
+    stopAll,
+  };
 }
 
 export type OpenScene = Awaited<ReturnType<typeof openScene>>;

@@ -14,13 +14,14 @@ const closing: readonly unknown[] = [0x7d, 0x5d];
 const space = 0x20;
 
 /**
- * Moves the base64 of `data["tls.key"]` out of the JSON of a Secret, into a Buffer that whoever called wipes. Spaces stand in
- * its place, so that the rest may become strings and objects: a string with a key in it could never be wiped. The bytes are
- * walked over with their nesting, so that no label or annotation of the same name is taken for the key, or left for it.
- * @throws MangroveError CA_AUTHORITY_DAMAGED for JSON that gives the key twice.
+ * Moves the base64 of `data[name]`, for each name that is `wanted`, out of the JSON of a Secret, into Buffers that whoever called
+ * wipes. Spaces stand in its place, so that the rest may become strings and objects: a string with a key in it could never be
+ * wiped. The bytes are walked over with their nesting, so that no label or annotation of the same name is taken for one of
+ * them, or left for it.
+ * @throws MangroveError KUBE_RESPONSE_INVALID for JSON that gives a name twice.
  */
-export function cutKey(json: Buffer): Buffer | undefined {
-  let key: Buffer | undefined;
+export function cutData(json: Buffer, wanted: (name: string) => boolean): Map<string, Buffer> {
+  const taken = new Map<string, Buffer>();
   let depth = 0;
   /** The last string; it is a name when a colon follows. */
   let text: Span = { start: 0, end: 0 };
@@ -33,9 +34,11 @@ export function cutKey(json: Buffer): Buffer | undefined {
     if (byte === quote) {
       text = { start: at + 1, end: endOfString(json, at + 1) };
       at = text.end;
-      if (name !== undefined && depth === 2 && reads(json, member, 'data') && reads(json, name, 'tls.key')) {
-        if (key !== undefined) throw new MangroveError('CA_AUTHORITY_DAMAGED', 'a Secret has two tls.key');
-        key = cut(json, text);
+      if (name !== undefined && depth === 2 && read(json, member) === 'data') {
+        const key = read(json, name);
+        if (!wanted(key)) continue;
+        if (taken.has(key)) throw new MangroveError('KUBE_RESPONSE_INVALID', `a Secret has two ${key}`);
+        taken.set(key, cut(json, text));
       }
     } else if (byte === colon) {
       name = text;
@@ -49,7 +52,7 @@ export function cutKey(json: Buffer): Buffer | undefined {
       depth--;
     }
   }
-  return key;
+  return taken;
 }
 
 function endOfString(json: Buffer, start: number): number {
@@ -58,8 +61,8 @@ function endOfString(json: Buffer, start: number): number {
   return at;
 }
 
-function reads(json: Buffer, { start, end }: Span, text: string): boolean {
-  return end - start === text.length && json.toString('latin1', start, end) === text;
+function read(json: Buffer, { start, end }: Span): string {
+  return json.toString('latin1', start, end);
 }
 
 function cut(json: Buffer, { start, end }: Span): Buffer {

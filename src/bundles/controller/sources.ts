@@ -1,0 +1,79 @@
+import type { TrustBundleSpec } from '#bundles/bundle/resource.ts';
+import { type SourceSpec, sourceKey } from '#bundles/bundle/source-spec.ts';
+import type { ServedApi } from '#bundles/controller/served-api.ts';
+import { fileAnchors } from '#bundles/controller/source-files.ts';
+import type { SourceObjectKind, SourceObjects } from '#bundles/controller/source-objects.ts';
+import { type AuthorityLookup, authorityAnchors } from '#bundles/source/authority.ts';
+import { clusterTrustBundleAnchors, type Reader } from '#bundles/source/cluster-trust-bundle.ts';
+import { named, objectAnchors } from '#bundles/source/object.ts';
+import { publicRoots } from '#bundles/source/public-roots.ts';
+import type { Source, SourceContent } from '#bundles/source/source.ts';
+import { MangroveError } from '#errors/error.ts';
+
+/** Where sources of each kind are read from. */
+export interface SourcePlaces {
+  readonly authorities: AuthorityLookup;
+  readonly objects: SourceObjects;
+  /** Namespace of `objects`. */
+  readonly namespace: string;
+  readonly api: Pick<ServedApi, 'cache' | 'resource'>;
+  /** Of file sources. */
+  readonly directory: string;
+}
+
+/** Files tell nobody that they changed. */
+const filePollSeconds = 10;
+
+/** The sources that a TrustBundle names. */
+export function sourcesOf(
+  owner: string,
+  { sources, trustDomain }: TrustBundleSpec,
+  places: SourcePlaces,
+): Source[] {
+  return sources.map((spec) => sourceOf(spec, { name: owner, trustDomain }, places));
+}
+
+function sourceOf(spec: SourceSpec, reader: Reader, places: SourcePlaces): Source {
+  const { kind, name } = sourceKey(spec);
+  const { optional, keepLastSeconds, retainSeconds, include, exclude } = spec;
+  return {
+    name: `${kind}/${name}`,
+    terms: { optional, keepLastSeconds, retainSeconds, include, exclude },
+    ...(kind === 'file' && { pollSeconds: filePollSeconds }),
+    read: () => read(spec, reader, places),
+  };
+}
+
+async function read(spec: SourceSpec, reader: Reader, places: SourcePlaces): Promise<SourceContent> {
+  const { authority, configMap, secret, inline, file, clusterTrustBundle, publicRoots: roots } = spec;
+  if (authority !== undefined) {
+    const found = places.authorities(authority.name);
+    return { anchors: authorityAnchors(authority.name, reader.trustDomain, found) };
+  }
+  if (configMap !== undefined) return readObjects('configMap', configMap, places);
+  if (secret !== undefined) return readObjects('secret', secret, places);
+  if (inline !== undefined) return { anchors: named(`inline ${inline.name}`, inline.pem) };
+  if (file !== undefined) return { anchors: await fileAnchors(places.directory, file.name) };
+  if (clusterTrustBundle !== undefined) {
+    return { anchors: clusterTrustBundleAnchors(clusterTrustBundle, reader, published(places)) };
+  }
+  return publicRoots(roots?.from ?? 'mozilla');
+}
+
+async function readObjects(
+  kind: SourceObjectKind,
+  query: NonNullable<SourceSpec['configMap']>,
+  { objects, namespace }: SourcePlaces,
+): Promise<SourceContent> {
+  const selection = { ...query, kind: kind === 'secret' ? 'Secret' : 'ConfigMap', namespace };
+  return { anchors: objectAnchors(selection, await objects.find(kind, query)) };
+}
+
+/** Every ClusterTrustBundle. @throws MangroveError BUNDLE_API_ABSENT, BUNDLE_API_UNKNOWN, BUNDLE_SOURCE_PENDING */
+function published({ api }: SourcePlaces) {
+  api.resource();
+  const all = api.cache()?.list();
+  if (all === undefined)
+    throw new MangroveError('BUNDLE_SOURCE_PENDING', 'the ClusterTrustBundles are not read yet');
+  return all;
+}
