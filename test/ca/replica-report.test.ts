@@ -1,29 +1,24 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { replicaReport, signerNamesAnnotation } from '#ca/issuance/controller/replica-report.ts';
 import { issuingKeysAnnotation } from '#ca/issuance/controller/reported-keys.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 import { openSqliteLedger } from '#ledger/sqlite-ledger.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { type SignersLab, signerName, signersLab } from './support/signers-lab.ts';
 
-let folder: string;
 let ledger: Ledger;
 let closed: Ledger;
 let lab: SignersLab;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'mangrove-report-'));
+  const folder = scratchDirectory();
   ledger = await openSqliteLedger({ path: join(folder, 'ledger.db') });
   closed = await openSqliteLedger({ path: join(folder, 'closed.db') });
   await closed.close();
   lab = await signersLab(ledger);
   await lab.reconcile();
 });
-afterAll(async () => {
-  await ledger.close();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => ledger.close());
 
 test.each([
   ['serves when it can', () => ({}), signerName],

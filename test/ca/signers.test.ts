@@ -1,10 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorCode } from '#errors/error.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 import { openSqliteLedger } from '#ledger/sqlite-ledger.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { hierarchy } from './support/hierarchy.ts';
 import {
   certificateAuthority,
@@ -14,16 +13,11 @@ import {
   signersLab,
 } from './support/signers-lab.ts';
 
-let folder: string;
 let ledger: Ledger;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'mangrove-signers-'));
-  ledger = await openSqliteLedger({ path: join(folder, 'ledger.db') });
+  ledger = await openSqliteLedger({ path: join(scratchDirectory(), 'ledger.db') });
 });
-afterAll(async () => {
-  await ledger.close();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => ledger.close());
 
 function refusal({ signers }: SignersLab): string | undefined {
   try {
@@ -87,7 +81,7 @@ test.each([
 );
 
 test('a signer goes when another authority becomes active, also when no key can be made under that one', async () => {
-  const doomed = await openSqliteLedger({ path: join(folder, 'closed.db') });
+  const doomed = await openSqliteLedger({ path: join(scratchDirectory(), 'closed.db') });
   const lab = await signersLab(doomed);
   await lab.reconcile();
   const { issuing } = lab.signers.find(signerName);

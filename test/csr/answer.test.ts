@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Signer } from '#ca/issuance/signer.ts';
@@ -8,29 +6,25 @@ import { MangroveError } from '#errors/error.ts';
 import type { Ledger } from '#ledger/ledger.ts';
 import { openSqliteLedger } from '#ledger/sqlite-ledger.ts';
 import { hierarchy } from '../ca/support/hierarchy.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { signedRequest } from '../x509/support/request.ts';
 import { answerContext } from './support/answer-context.ts';
 import { signingRequest } from './support/signing-request.ts';
 
 const request = signingRequest(signedRequest({ attributes: [] }));
-let folder: string;
 let ledger: Ledger;
 let signer: Signer;
 /** What was signed, and not delivered. */
 let earlier: Issued;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'mangrove-answer-'));
-  ledger = await openSqliteLedger({ path: join(folder, 'ledger.db') });
+  ledger = await openSqliteLedger({ path: join(scratchDirectory(), 'ledger.db') });
   ({ signer } = await hierarchy(ledger));
   const given = await answer(request, answerContext(ledger, signer));
   if (given.outcome !== 'issued') throw new Error(given.message);
   earlier = given;
 });
-afterAll(async () => {
-  await ledger.close();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => ledger.close());
 
 const again = (difference: Partial<AnswerContext> = {}) =>
   answerAgain(request, earlier, answerContext(ledger, signer, difference));

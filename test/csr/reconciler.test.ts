@@ -1,18 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { createSigningRequestReconciler } from '#csr/signing-request/controller/reconciler.ts';
 import { openSqliteLedger } from '#ledger/sqlite-ledger.ts';
 import { hierarchy, now } from '../ca/support/hierarchy.ts';
+import { scratchDirectory } from '../support/scratch.ts';
 import { signedRequest } from '../x509/support/request.ts';
 import { answerContext } from './support/answer-context.ts';
 import { signingRequest } from './support/signing-request.ts';
 
 test('an answer is timed by a clock that only goes forward, whatever the time of day does meanwhile', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mangrove-reconciler-'));
-  const ledger = await openSqliteLedger({ path: join(folder, 'ledger.db') });
+  const ledger = await openSqliteLedger({ path: join(scratchDirectory(), 'ledger.db') });
   const { signer } = await hierarchy(ledger);
   const clock = { wall: now * 1000, monotonic: 5_000 };
   const seconds: number[] = [];
@@ -40,6 +38,5 @@ test('an answer is timed by a clock that only goes forward, whatever the time of
     expect(seconds).toEqual([0.25]);
   } finally {
     await ledger.close();
-    rmSync(folder, { recursive: true });
   }
 });
