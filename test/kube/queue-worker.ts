@@ -8,10 +8,10 @@ export interface QueueWorker {
   /** Keys whose last add came after their last hand-out: each must be handed out again. */
   readonly owed: Set<string>;
   /** Fails when the key is being worked on already. */
-  take(): Promise<void>;
+  readonly take: () => Promise<void>;
   /** Gives the key at this place of `running` back, if there is one. */
-  finish(at: number): void;
-  finishAll(): void;
+  readonly finish: (at: number) => void;
+  readonly finishAll: () => void;
 }
 
 export function queueWorker(queue: WorkQueue): QueueWorker {
