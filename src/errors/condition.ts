@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const timeField = z.string().max(64).meta({ format: 'date-time' });
 
 /** metav1.Condition with its own limits (k8s.io/apimachinery pkg/apis/meta/v1); reasons come from the error table. */
-export const conditionSchema = z.object({
+const conditionSchema = z.object({
   type: z.string().max(316).describe('What the condition is about, such as Ready.'),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),
   observedGeneration: z.int().min(0).optional().describe('metadata.generation that this was seen at.'),

@@ -89,7 +89,7 @@ function shown(value: unknown): string {
 }
 
 /** `['sources', 0, 'name']` → `spec.sources[0].name`. */
-export function fieldPath(root: string, path: readonly PropertyKey[]): string {
+function fieldPath(root: string, path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, key) =>
       typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`,

@@ -38,7 +38,7 @@ export function localSources(env: NodeJS.ProcessEnv = process.env): BinarySource
 }
 
 /** The cache that all clones on this machine share. */
-export function cacheRoot(env: NodeJS.ProcessEnv): string {
+function cacheRoot(env: NodeJS.ProcessEnv): string {
   const base =
     env['XDG_CACHE_HOME'] === undefined || env['XDG_CACHE_HOME'] === ''
       ? join(env['HOME'] ?? homedir(), '.cache')

@@ -5,7 +5,7 @@ import { packageRoot } from '#sandbox/package-root.ts';
 /** Names that the manifests give; a test reads them there. */
 export const systemNamespace = 'mangrove-system';
 export const serviceAccount = 'mangrove';
-export const certificateAuthority = 'mesh';
+const certificateAuthority = 'mesh';
 export const signerName = 'mangrove.dev/workload';
 
 /** A Pod object that stands for one replica: nothing runs it, its process is a child of ours. */

@@ -49,7 +49,7 @@ export function sandboxProgram(...args: string[]): [string, ...string[]] {
   return [process.execPath, ...process.execArgv, process.argv[1] ?? '', ...args];
 }
 
-export function sandboxClusters(count: number, trustDomain?: string): SandboxCluster[] {
+function sandboxClusters(count: number, trustDomain?: string): SandboxCluster[] {
   return Array.from({ length: count }, (_, index) => {
     const name = ['east', 'west'][index] ?? `cluster-${index + 1}`;
     return { name, trustDomain: trustDomain ?? `${name}.test` };

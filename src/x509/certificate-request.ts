@@ -36,7 +36,7 @@ export interface CertificateRequest {
 }
 
 /** Sizes are checked before decoding, counts while decoding. */
-export const requestLimits = {
+const requestLimits = {
   bytes: 16 * 1024,
   extensions: 20,
   subjectAltNames: 32,

@@ -51,7 +51,7 @@ export interface Certificate {
   readonly sha256: string;
 }
 
-export const certificateLimits = { bytes: 64 * 1024, extensions: 64, names: 1024, serialBytes: 20 } as const;
+const certificateLimits = { bytes: 64 * 1024, extensions: 64, names: 1024, serialBytes: 20 } as const;
 
 const version3 = 2;
 

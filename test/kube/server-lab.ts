@@ -10,7 +10,7 @@ import { tcpProxy } from './tcp-proxy.ts';
 import { startWitness, startWriter, type WitnessOptions } from './witness.ts';
 
 /** A way to a server whose certificate, token and address lie in files, as in a pod. */
-export function wayTo(plane: OwnControlPlane, server = plane.cluster.url, token = plane.cluster.adminToken) {
+function wayTo(plane: OwnControlPlane, server = plane.cluster.url, token = plane.cluster.adminToken) {
   const directory = scratchDirectory();
   const files = { ca: join(directory, 'ca.crt'), token: join(directory, 'token') };
   const kubeconfig = join(directory, 'kubeconfig');

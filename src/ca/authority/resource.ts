@@ -37,7 +37,7 @@ const authorityStatus = z.object({
   retiredAt: timeField.optional().describe('When its key was destroyed.'),
 });
 
-export const CertificateAuthorityStatusSchema = z
+const CertificateAuthorityStatusSchema = z
   .object({
     observedGeneration: z.int().min(0).optional().describe('metadata.generation that this status is about.'),
     authorities: z

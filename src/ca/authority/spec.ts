@@ -16,7 +16,7 @@ const leafKeyAlgorithms = [
 ] as const satisfies readonly KeyAlgorithm[];
 
 /** Usages of certificates.k8s.io that an X509-SVID may carry (X509-SVID §4.3, §4.4). */
-export const leafUsages = [
+const leafUsages = [
   'digital signature',
   'key encipherment',
   'key agreement',
