@@ -12,6 +12,7 @@ import { type ServedApiTiming, startServedApi } from '#bundles/controller/served
 import { startSourceObjects } from '#bundles/controller/source-objects.ts';
 import { type PublishedEvidence, verifyPublished } from '#bundles/controller/verify.ts';
 import type { AuthorityLookup } from '#bundles/source/authority.ts';
+import { CONSENT_ANNOTATION } from '#bundles/source/shrink.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, systemClock } from '#kube/clock.ts';
 import { type ControllerObserver, startController } from '#kube/controller.ts';
@@ -223,10 +224,11 @@ export function startBundleController(options: BundleControllerOptions): BundleC
 }
 
 function sameSpec(previous: TrustBundleEntry | undefined, current: TrustBundleEntry): boolean {
-  const { uid, generation } = current.object.metadata;
+  const { uid, generation, annotations = {} } = current.object.metadata;
   return (
     generation !== undefined &&
     previous?.object.metadata.generation === generation &&
-    previous.object.metadata.uid === uid
+    previous.object.metadata.uid === uid &&
+    previous.object.metadata.annotations?.[CONSENT_ANNOTATION] === annotations[CONSENT_ANNOTATION]
   );
 }

@@ -76,6 +76,10 @@ export const bundlesErrors = {
     'SourceUnreadable',
     'Let the controller read the source: permissions, the API server or the disk; the message says which. Its last good content stays.',
   ),
+  BUNDLE_SHRINK_WITHHELD: misconfigured(
+    'ShrinkWithheld',
+    'Put the roots back into their source; or, if they may leave, name their fingerprints in the annotation mangrove.dev/allow-removal of the TrustBundle, separated by commas. spec.maxShrinkPercent says how much may leave unasked.',
+  ),
   BUNDLE_TARGET_FOREIGN: misconfigured(
     'TargetForeign',
     'Delete or rename the object, or change the target: Mangrove takes over nothing that it did not create.',

@@ -83,6 +83,14 @@ export const TrustBundleSpecSchema = withRules(
     ),
     sources: z.array(sourceField).min(1).max(32).describe('Where the roots come from.'),
     targets: z.array(targetField).min(1).max(16).describe('Where the bundle is written to.'),
+    maxShrinkPercent: z
+      .int()
+      .min(0)
+      .max(100)
+      .default(50)
+      .describe(
+        'Percent of the roots that a change of the sources may take away unasked; more needs the annotation mangrove.dev/allow-removal with their fingerprints. Roots of a CertificateAuthority leave when it retires them, whatever stands here.',
+      ),
   }),
   [distinctAuthorities, distinctTargets],
 ).describe('Which roots are published where.');
@@ -164,6 +172,7 @@ export interface TrustBundle {
     readonly generation?: number;
     readonly resourceVersion?: string;
     readonly creationTimestamp?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly spec: z.input<typeof TrustBundleSpecSchema>;
   readonly status?: TrustBundleStatus;

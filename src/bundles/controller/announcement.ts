@@ -3,6 +3,8 @@ import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import type { Findings } from '#bundles/controller/status.ts';
 import type { TargetReport } from '#bundles/controller/target.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
+import { shortened } from '#bundles/source/filter.ts';
+import { withheldError } from '#bundles/source/shrink.ts';
 import { type ErrorCode, errorCode, errorMessage, errorRow, MangroveError } from '#errors/error.ts';
 import type { EventRecorder } from '#kube/event.ts';
 import { formatTime } from '#kube/micro-time.ts';
@@ -70,6 +72,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
       if (goodAt !== undefined) observer.sourceGood?.(name, source, goodAt / 1000);
     }
     untimely(object, assembly);
+    losses(object, assembly);
     const { bundle } = assembly;
     if (bundle !== undefined) observer.assembled?.(name, bundle.anchors.length, bundle.pem.length);
   }
@@ -85,6 +88,17 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
       fault(object, `anchor/${sha256}`, new MangroveError('BUNDLE_ANCHOR_NOT_YET_VALID', message));
     }
     for (const { sha256 } of bundle?.anchors ?? []) fault(object, `anchor/${sha256}`, undefined);
+  }
+
+  /** What a change of the sources takes away, or would. */
+  function losses(object: TrustBundle, { withheld, consented }: Assembly): void {
+    fault(object, 'shrink', withheldError(withheld));
+    if (consented.length === 0) return;
+    const { name } = object.metadata;
+    const fingerprints = consented.map(({ sha256 }) => sha256);
+    log.info({ trustBundle: name, fingerprints }, 'roots leave with the consent of an operator');
+    const message = `Left the bundle, as agreed: ${shortened(fingerprints)}`;
+    events.record(object, { type: 'Normal', reason: 'RemovalConsented', message });
   }
 
   function target(object: TrustBundle, report: TargetReport): void {

@@ -1,7 +1,29 @@
-import { parseAnchor } from '#bundles/bundle/anchor.ts';
+import { type Anchor, parseAnchor } from '#bundles/bundle/anchor.ts';
 import { bundleHash, decodePublished } from '#bundles/bundle/bundle.ts';
 import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
 import type { Recalled } from '#bundles/source/memory.ts';
+import type { Published } from '#bundles/source/shrink.ts';
+
+/** The anchors that were published last, as far as the targets still show their bytes. */
+export function recallPublished(
+  status: TrustBundleStatus | undefined,
+  published: readonly string[],
+): readonly Published[] {
+  const bytes = new Map(published.flatMap((pem) => [...(decodePublished(pem) ?? [])]));
+  return (status?.anchors ?? []).flatMap(({ sha256, source }) => {
+    const der = bytes.get(sha256);
+    const anchor = der && readable(der);
+    return anchor === undefined ? [] : [{ anchor, source }];
+  });
+}
+
+function readable(der: Buffer): Anchor | undefined {
+  try {
+    return parseAnchor(der, 'published root');
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * What a source gave before this process began, from the status (which fingerprints, and the hash over all of them) and from

@@ -1,7 +1,8 @@
+import type { Bundle } from '#bundles/bundle/bundle.ts';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import type { Announcer } from '#bundles/controller/announcement.ts';
 import { type TrustBundleCache, type TrustBundleEntry, verdictOn } from '#bundles/controller/entry.ts';
-import { recallSource } from '#bundles/controller/recall.ts';
+import { recallPublished, recallSource } from '#bundles/controller/recall.ts';
 import { type SourcePlaces, sourcesOf } from '#bundles/controller/sources.ts';
 import { type Findings, needsWrite, trustBundleStatus } from '#bundles/controller/status.ts';
 import {
@@ -9,10 +10,12 @@ import {
   newTargetMemory,
   settleTarget,
   type TargetMemory,
+  type TargetReport,
   type TargetTools,
 } from '#bundles/controller/target.ts';
-import { assemble } from '#bundles/source/assembly.ts';
+import { type Assembly, assemble } from '#bundles/source/assembly.ts';
 import { createSourceMemory, type SourceMemory, type SourceReading } from '#bundles/source/memory.ts';
+import { CONSENT_ANNOTATION, consentOf, type Published } from '#bundles/source/shrink.ts';
 import type { Source } from '#bundles/source/source.ts';
 import { errorCode } from '#errors/error.ts';
 import type { ReconcileResult } from '#kube/controller.ts';
@@ -42,6 +45,8 @@ interface Memory {
   readonly sources: SourceMemory;
   /** By name of the ClusterTrustBundle. */
   readonly targets: Map<string, TargetMemory>;
+  /** What every target held when all was well last; undefined before the first look. */
+  before: readonly Published[] | undefined;
 }
 
 function targetMemoryOf({ targets }: Memory, name: string): TargetMemory {
@@ -62,17 +67,17 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const { name, uid } = entry.object.metadata;
     const known = memories.get(name);
     if (known !== undefined && known.uid === uid) return known;
-    const recall = (source: string) => {
-      const status = bundles.getByKey(name)?.object.status;
-      const published = entry.targets.map(
-        (target) => api.cache()?.get(undefined, target.name)?.spec.trustBundle ?? '',
-      );
-      return recallSource(source, status, published);
-    };
+    const recall = (source: string) =>
+      recallSource(source, bundles.getByKey(name)?.object.status, publishedBy(entry));
     const sources = createSourceMemory({ trustDomain, now: () => clock.wall(), recall });
-    const memory = { uid, sources, targets: new Map<string, TargetMemory>() };
+    const memory: Memory = { uid, sources, targets: new Map(), before: undefined };
     memories.set(name, memory);
     return memory;
+  }
+
+  /** PEM of the targets, as the watch shows them. */
+  function publishedBy({ targets }: TrustBundleEntry): string[] {
+    return targets.map(({ name }) => api.cache()?.get(undefined, name)?.spec.trustBundle ?? '');
   }
 
   async function find(entry: TrustBundleEntry, signal: AbortSignal): Promise<Findings> {
@@ -82,7 +87,12 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const memory = memoryOf(entry, trustDomain);
     const sources = sourcesOf(object.metadata.name, spec, places);
     const readings = await memory.sources.read(sources);
-    const assembly = assemble(trustDomain, readings, Math.floor(clock.wall() / 1000));
+    memory.before ??= recallPublished(object.status, publishedBy(entry));
+    const assembly = assemble(trustDomain, readings, Math.floor(clock.wall() / 1000), {
+      before: memory.before,
+      limitPercent: spec.maxShrinkPercent,
+      consent: consentOf(object.metadata.annotations),
+    });
     const targets = await Promise.all(
       entry.targets.map(({ name, target }) => {
         const task = {
@@ -99,7 +109,27 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         return settleTarget(task, targetMemoryOf(memory, name), tools);
       }),
     );
+    if (isPublished(assembly, targets)) memory.before = published(assembly.bundle, readings, memory.before);
     return { readings, assembly, targets, pollMs: pollMsOf(sources, readings) };
+  }
+
+  /** A consent works once: what it named is gone from every target, so it is taken away. */
+  async function spendConsent(
+    object: TrustBundle,
+    findings: Findings,
+    signal: AbortSignal,
+  ): Promise<TrustBundle> {
+    if ('invalid' in findings || !isPublished(findings.assembly, findings.targets)) return object;
+    const consent = consentOf(object.metadata.annotations);
+    const { anchors } = findings.assembly.bundle;
+    if (consent.length === 0 || anchors.some(({ sha256 }) => consent.includes(sha256))) return object;
+    const { [CONSENT_ANNOTATION]: _, ...annotations } = object.metadata.annotations ?? {};
+    const { metadata } = await client.update(
+      trustBundles,
+      { ...object, metadata: { ...object.metadata, annotations } },
+      { signal, metadataOnly: true },
+    );
+    return { ...object, metadata: { ...object.metadata, ...metadata } };
   }
 
   /** One write, and only of news; an object that is gone needs none. */
@@ -126,7 +156,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     async reconcile(entry, signal) {
       const findings = await find(entry, signal);
       announcer.announce(entry.object, findings);
-      await report(entry.object, findings, signal);
+      await report(await spendConsent(entry.object, findings, signal), findings, signal);
       return { requeueAfterMs: nextLookMs(findings) };
     },
     hasten(target) {
@@ -150,4 +180,25 @@ function pollMsOf(sources: readonly Source[], readings: readonly SourceReading[]
   );
   const failing = readings.some(({ error }) => errorCode(error) === 'BUNDLE_SOURCE_UNREADABLE');
   return Math.min(...polls, failing ? unreadablePollMs : Number.POSITIVE_INFINITY);
+}
+
+/** Every target was seen to hold the bundle. */
+function isPublished(
+  assembly: Assembly,
+  targets: readonly TargetReport[],
+): assembly is Assembly & { readonly bundle: Bundle } {
+  return assembly.bundle !== undefined && targets.every(({ error }) => error === undefined);
+}
+
+/** What is published now, and who gives it; what is withheld was given by whom it was given by before. */
+function published(
+  { anchors }: Bundle,
+  readings: readonly SourceReading[],
+  before: readonly Published[],
+): readonly Published[] {
+  const givers = new Map(before.map(({ anchor, source }) => [anchor.sha256, source]));
+  for (const { name, anchors: given = [] } of readings.toReversed()) {
+    for (const { sha256 } of given) givers.set(sha256, name);
+  }
+  return anchors.map((anchor) => ({ anchor, source: givers.get(anchor.sha256) ?? '' }));
 }

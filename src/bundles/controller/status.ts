@@ -5,6 +5,7 @@ import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
 import type { TargetReport } from '#bundles/controller/target.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
 import type { SourceReading } from '#bundles/source/memory.ts';
+import { withheldError } from '#bundles/source/shrink.ts';
 import { errorMessage, errorRow } from '#errors/error.ts';
 import { findCondition, setCondition } from '#kube/condition.ts';
 import { formatTime } from '#kube/micro-time.ts';
@@ -64,18 +65,18 @@ function anchorStatus(
   readings: readonly SourceReading[],
   { before, now }: StatusContext,
 ): NonNullable<TrustBundleStatus['anchors']> {
-  const joined = new Map(before?.anchors?.map(({ sha256, since }) => [sha256, since]));
+  const last = new Map(before?.anchors?.map((anchor) => [anchor.sha256, anchor]));
   const held = new Set(anchors.map(({ sha256 }) => sha256));
   const unread = new Set(readings.filter((reading) => reading.anchors === undefined).map(({ name }) => name));
   const told = anchors.map(({ sha256, subject, notBefore, notAfter }) => {
-    const { source, vanishedAt } = giverOf(sha256, readings);
+    const { source = last.get(sha256)?.source ?? '', vanishedAt } = giverOf(sha256, readings);
     return {
       sha256,
       subject: subject.slice(0, MAX_SUBJECT),
       notBefore: formatTime(notBefore * 1000),
       notAfter: formatTime(notAfter * 1000),
       source,
-      since: joined.get(sha256) ?? formatTime(now),
+      since: last.get(sha256)?.since ?? formatTime(now),
       ...(vanishedAt !== undefined && { vanishedTime: formatTime(vanishedAt) }),
     };
   });
@@ -90,10 +91,10 @@ function anchorStatus(
 function giverOf(
   sha256: string,
   readings: readonly SourceReading[],
-): { readonly source: string; readonly vanishedAt?: number | undefined } {
+): { readonly source?: string | undefined; readonly vanishedAt?: number | undefined } {
   const holders = readings.filter(({ anchors }) => anchors?.some((anchor) => anchor.sha256 === sha256));
   const giver = holders.find(({ vanished }) => !vanished.has(sha256)) ?? holders[0];
-  return { source: giver?.name ?? '', vanishedAt: giver?.vanished.get(sha256) };
+  return { source: giver?.name, vanishedAt: giver?.vanished.get(sha256) };
 }
 
 function sourceStatus(
@@ -172,6 +173,8 @@ function ready(findings: Findings): Told {
   const bad = readings.find((reading) => reading.error !== undefined);
   if (bad !== undefined)
     return failed('Ready', bad.error, `; source ${bad.name} keeps its last good content`);
+  const withheld = withheldError(assembly.withheld);
+  if (withheld !== undefined) return failed('Ready', withheld);
   const out = [...leftOut('expired', assembly.expired), ...leftOut('not yet valid', assembly.early)].join('');
   const count = assembly.bundle?.anchors.length ?? 0;
   const message = `${count} ${count === 1 ? 'root is' : 'roots are'} published.${out}`;

@@ -1,6 +1,7 @@
 import { type Anchor, admission } from '#bundles/bundle/anchor.ts';
 import { type Bundle, makeBundle } from '#bundles/bundle/bundle.ts';
 import type { SourceReading } from '#bundles/source/memory.ts';
+import { type ShrinkRule, shrinkage } from '#bundles/source/shrink.ts';
 
 /** One bundle made from the readings of its sources at one instant. */
 export interface Assembly {
@@ -11,6 +12,10 @@ export interface Assembly {
   /** Left out because their time is over, or has not come. */
   readonly expired: readonly Anchor[];
   readonly early: readonly Anchor[];
+  /** In the bundle although no source gives them any more, for nobody agreed to lose so many. */
+  readonly withheld: readonly Anchor[];
+  /** Not in the bundle any more because somebody agreed to it. */
+  readonly consented: readonly Anchor[];
   /**
    * True when a source was never read since the start: its anchors are unknown, so whoever publishes this bundle may
    * add to a target but must not remove from it.
@@ -20,12 +25,24 @@ export interface Assembly {
   readonly changesAt: number;
 }
 
+/** Nothing was published before. */
+const unlimited: ShrinkRule = { before: [], limitPercent: 100, consent: [] };
+
 /** Pools what the sources are worth at that second; never throws for what a source holds. */
 export function assemble(
   trustDomain: string,
   readings: readonly SourceReading[],
   nowSeconds: number,
+  rule: ShrinkRule = unlimited,
 ): Assembly {
+  const given = readings.flatMap((reading) => reading.anchors ?? []);
+  const { withheld, consented } = shrinkage(
+    {
+      ...rule,
+      before: rule.before.filter(({ anchor }) => admission(anchor, nowSeconds).state !== 'expired'),
+    },
+    new Set(given.map(({ sha256 }) => sha256)),
+  );
   const admitted: Anchor[] = [];
   const expired: Anchor[] = [];
   const early: Anchor[] = [];
@@ -33,7 +50,7 @@ export function assemble(
     ...readings.map((reading) => Math.ceil(reading.changesAt / 1000)),
     Number.POSITIVE_INFINITY,
   );
-  for (const anchor of readings.flatMap((reading) => reading.anchors ?? [])) {
+  for (const anchor of [...given, ...withheld]) {
     const verdict = admission(anchor, nowSeconds);
     if (verdict.state === 'expired') {
       expired.push(anchor);
@@ -43,7 +60,7 @@ export function assemble(
     (verdict.state === 'admitted' ? admitted : early).push(anchor);
   }
   const partial = readings.some((reading) => reading.anchors === undefined);
-  return { ...pool(trustDomain, admitted), expired, early, partial, changesAt };
+  return { ...pool(trustDomain, admitted), expired, early, withheld, consented, partial, changesAt };
 }
 
 function pool(trustDomain: string, anchors: readonly Anchor[]): Pick<Assembly, 'bundle' | 'error'> {

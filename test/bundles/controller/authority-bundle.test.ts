@@ -27,6 +27,7 @@ test('makes the TrustBundle of a trust domain once, and a second time writes not
   const made = await read(name);
   expect(made.spec).toEqual({
     trustDomain: authority.trustDomain,
+    maxShrinkPercent: 50,
     sources: [{ authority: { name: 'mesh' }, ...serverDefaults }],
     targets: authority.signerNames.map((signerName) => ({
       clusterTrustBundle: { signerName, channel: 'live' },

@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import { trustBundles } from '#kube/resource.ts';
+import { apply } from '../support/permissions.ts';
+import { conditionOf, eventually, trustBundle } from '../support/publisher.ts';
+import { makeRoot, pem } from '../support/roots.ts';
+import { type OpenScene, openScene } from '../support/scene.ts';
+
+let scene: OpenScene;
+
+beforeAll(async () => {
+  scene = await openScene('bundles-shrink');
+});
+afterEach(() => scene.stopAll());
+afterAll(() => scene.client.close());
+
+const sha256 = (der: Buffer): string => createHash('sha256').update(der).digest('hex');
+
+async function give(domain: string, ...roots: Buffer[]): Promise<void> {
+  const sources = [{ inline: { name: 'corporate', pem: roots.map((root) => pem(root)).join('') } }];
+  await apply(scene.kubectl, trustBundle(domain, [], { sources }));
+}
+
+async function consent(domain: string, ...roots: Buffer[]): Promise<void> {
+  const value = roots.map(sha256).join(',');
+  await scene.kubectl(['annotate', 'trustbundle', domain, `mangrove.dev/allow-removal=${value}`]);
+}
+
+const annotations = async (domain: string) =>
+  (await scene.client.get<TrustBundle>(trustBundles, domain)).metadata.annotations ?? {};
+
+it('keeps roots that a source lost, until somebody agrees; the consent works once', async () => {
+  const domain = 'consent.shrink.test';
+  scene.start(domain);
+  const [one, two, three] = [await makeRoot(), await makeRoot(), await makeRoot()];
+  await give(domain, one, two);
+  await scene.untilPublished(domain, one, two);
+
+  await give(domain, three);
+  await scene.untilPublished(domain, one, two, three);
+  const bundle = await scene.untilCondition(domain, 'Ready', { status: 'False', reason: 'ShrinkWithheld' });
+  expect(conditionOf(bundle, 'Published')).toMatchObject({ status: 'True' });
+  expect(conditionOf(bundle, 'Ready')?.message).toContain(sha256(one));
+  expect(bundle.status?.anchors?.map(({ source }) => source)).toEqual(Array(3).fill('inline/corporate'));
+  await scene.untilEvent(domain, 'ShrinkWithheld');
+
+  await consent(domain, one, two);
+  await scene.untilPublished(domain, three);
+  await scene.untilCondition(domain, 'Ready', { status: 'True' });
+  await scene.untilEvent(domain, 'RemovalConsented');
+  await eventually(async () => (await annotations(domain))['mangrove.dev/allow-removal'] === undefined);
+
+  await give(domain, one);
+  await scene.untilPublished(domain, one, three);
+  await scene.untilCondition(domain, 'Ready', { status: 'False', reason: 'ShrinkWithheld' });
+});
+
+it('a new process knows what was published before it began', async () => {
+  const domain = 'restart.shrink.test';
+  const [one, two] = [await makeRoot(), await makeRoot()];
+  const before = scene.start(domain);
+  await give(domain, one);
+  await scene.untilPublished(domain, one);
+  await scene.untilCondition(domain, 'Ready', { status: 'True' });
+  await scene.stop(before);
+  await give(domain, two);
+  scene.start(domain);
+  await scene.untilPublished(domain, one, two);
+  await scene.untilCondition(domain, 'Ready', { status: 'False', reason: 'ShrinkWithheld' });
+});
+
+it('a foreign root in a target is no loss when it goes', async () => {
+  const domain = 'edited.shrink.test';
+  scene.start(domain);
+  const [one, foreign] = [await makeRoot(), await makeRoot()];
+  await give(domain, one);
+  const object = await scene.untilPublished(domain, one);
+  const spec = { ...object.spec, trustBundle: pem(foreign) };
+  await scene.server.kubectl([
+    'patch',
+    'clustertrustbundle',
+    object.metadata.name,
+    '--type=merge',
+    '-p',
+    JSON.stringify({ spec }),
+  ]);
+  await scene.untilPublished(domain, one);
+});
