@@ -4,13 +4,14 @@ import { delimiter, join } from 'node:path';
 import { styleText } from 'node:util';
 import { Argument, Command } from 'commander';
 import type { Chapter } from '#cli/demo/chapter.ts';
+import { corporateRoot } from '#cli/demo/corporate-root.ts';
 import { firstCertificate } from '#cli/demo/first-certificate.ts';
 import { createStage, type Stage } from '#cli/demo/stage.ts';
 import { localSources, resolveBinaries } from '#sandbox/binaries.ts';
 import { progressTo } from '#sandbox/progress.ts';
 import { type Sandbox, startSandbox } from '#sandbox/sandbox.ts';
 
-const chapters: readonly Chapter[] = [firstCertificate];
+const chapters: readonly Chapter[] = [firstCertificate, corporateRoot];
 
 /** `mangrove demo [CHAPTER]` */
 export function demoCommand(): Command {

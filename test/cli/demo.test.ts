@@ -13,8 +13,9 @@ test('the demo proves what it says and leaves nothing behind', () => {
     env: { ...process.env, TMPDIR: folder },
   });
   expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringContaining('SANDBOX_') });
-  expect(stdout.match(/✓/g)).toHaveLength(6);
+  expect(stdout.match(/✓/g)).toHaveLength(10);
   expect(stdout).toContain('web.pem: OK');
+  expect(stdout).toContain('db.pem: OK');
   expect(readdirSync(folder)).toEqual([]);
   const { stdout: left } = spawnSync('pgrep', ['-f', folder], { encoding: 'utf8' });
   expect(left).toBe('');
