@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import type { SourceState } from '#ops/metrics/trust.ts';
 import { createMetrics, type Metrics } from '#ops/metrics.ts';
 
 const open: Metrics[] = [];
@@ -189,9 +190,10 @@ test('what is gone leaves no gauge behind that would alarm for ever', async () =
   expect(await sample(made, root(1))).toBeUndefined();
   expect(await sample(made, root(2))).toBe(1_900_000_000);
   made.authorities.forget('mesh');
-  made.bundles.assembled('cluster.local', 2, 1_200);
+  made.bundles.assembled('cluster.local', roots, 1_200);
   made.bundles.verified('cluster.local', 'clusterTrustBundle/x', 1_740_000_000);
-  made.bundles.sourceGood('cluster.local', 'authority/mesh', 1_740_000_000);
+  made.bundles.sources('cluster.local', good);
+  made.bundles.withheld('cluster.local', 1);
   made.bundles.forget('cluster.local');
   const { body } = await made.scrape();
   expect(body).not.toContain('mesh');
@@ -199,13 +201,43 @@ test('what is gone leaves no gauge behind that would alarm for ever', async () =
   expect(body).toContain('certificate_authority="other"');
 });
 
+const roots = new Map([
+  ['0123abcd', 1_900_000_000],
+  ['4567cdef', 1_950_000_000],
+]);
+const good = new Map<string, SourceState>([['authority/mesh', { goodAt: 1_740_000_000, failing: false }]]);
+
+test('a source that fails is told until it is good again, or named no more', async () => {
+  const made = metrics();
+  const failing = (source: string) =>
+    `mangrove_bundle_source_failing{bundle="cluster.local",source="${source}"}`;
+  const bad = { goodAt: undefined, failing: true };
+  made.bundles.sources('cluster.local', new Map([...good, ['configMap/corporate', bad] as const]));
+  expect(await sample(made, failing('authority/mesh'))).toBe(0);
+  expect(await sample(made, failing('configMap/corporate'))).toBe(1);
+  made.bundles.sources('cluster.local', good);
+  expect(await sample(made, failing('configMap/corporate'))).toBeUndefined();
+  expect(
+    await sample(
+      made,
+      'mangrove_bundle_source_good_timestamp_seconds{bundle="cluster.local",source="authority/mesh"}',
+    ),
+  ).toBe(1_740_000_000);
+});
+
 test('a bundle tells size, roots, writes and when each target was verified', async () => {
   const made = metrics();
-  made.bundles.assembled('cluster.local', 2, 1_200);
+  made.bundles.assembled('cluster.local', roots, 1_200);
   made.bundles.verified('cluster.local', 'clusterTrustBundle/x', 1_740_000_000);
   made.bundles.published('cluster.local', 'clusterTrustBundle/x', 'repaired');
   expect(await sample(made, 'mangrove_bundle_bytes{bundle="cluster.local"}')).toBe(1_200);
   expect(await sample(made, 'mangrove_bundle_anchors{bundle="cluster.local"}')).toBe(2);
+  const root = (id: string) =>
+    `mangrove_bundle_root_not_after_timestamp_seconds{bundle="cluster.local",root="${id}"}`;
+  expect(await sample(made, root('0123abcd'))).toBe(1_900_000_000);
+  made.bundles.assembled('cluster.local', new Map([['4567cdef', 1_950_000_000]]), 600);
+  expect(await sample(made, root('0123abcd'))).toBeUndefined();
+  expect(await sample(made, root('4567cdef'))).toBe(1_950_000_000);
   const target = 'bundle="cluster.local",target="clusterTrustBundle/x"';
   expect(await sample(made, `mangrove_bundle_target_verified_timestamp_seconds{${target}}`)).toBe(
     1_740_000_000,

@@ -11,8 +11,12 @@ import { formatTime } from '#kube/micro-time.ts';
 
 /** Told of what happens to bundles; shaped for metrics. Times are epoch seconds. */
 export interface BundleObserver {
-  assembled?(bundle: string, anchors: number, bytes: number): void;
-  sourceGood?(bundle: string, source: string, at: number): void;
+  assembled?(bundle: string, roots: ReadonlyMap<string, number>, bytes: number): void;
+  sources?(
+    bundle: string,
+    states: ReadonlyMap<string, { readonly goodAt: number | undefined; readonly failing: boolean }>,
+  ): void;
+  withheld?(bundle: string, roots: number): void;
   verified?(bundle: string, target: string, at: number): void;
   published?(bundle: string, target: string, outcome: 'written' | 'repaired' | 'failed'): void;
   /** The TrustBundle is gone. */
@@ -67,14 +71,22 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     { readings, assembly }: Extract<Findings, { readings: unknown }>,
   ): void {
     const { name } = object.metadata;
-    for (const { name: source, goodAt, error } of readings) {
-      fault(object, source, error);
-      if (goodAt !== undefined) observer.sourceGood?.(name, source, goodAt / 1000);
-    }
+    for (const { name: source, error } of readings) fault(object, source, error);
+    const states = readings.map(
+      ({ name: source, goodAt, error }) =>
+        [
+          source,
+          { goodAt: goodAt === undefined ? undefined : goodAt / 1000, failing: error !== undefined },
+        ] as const,
+    );
+    observer.sources?.(name, new Map(states));
     untimely(object, assembly);
     losses(object, assembly);
     const { bundle } = assembly;
-    if (bundle !== undefined) observer.assembled?.(name, bundle.anchors.length, bundle.pem.length);
+    observer.withheld?.(name, assembly.withheld.length);
+    if (bundle === undefined) return;
+    const roots = new Map(bundle.anchors.map(({ sha256, notAfter }) => [sha256.slice(0, 8), notAfter]));
+    observer.assembled?.(name, roots, bundle.pem.length);
   }
 
   /** Roots that are left out for their dates, and that the dates of others let in. */

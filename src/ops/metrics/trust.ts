@@ -13,15 +13,24 @@ export interface AuthorityMetrics {
   forget(certificateAuthority: string, generation?: number): void;
 }
 
+export interface SourceState {
+  /** When it last gave a readable set, seconds since the epoch; undefined when it never did. */
+  readonly goodAt: number | undefined;
+  /** It cannot be read now. */
+  readonly failing: boolean;
+}
+
 export interface BundleMetrics {
-  /** A bundle was put together. */
-  assembled(bundle: string, anchors: number, bytes: number): void;
+  /** A bundle was put together: when each of its roots expires, seconds since the epoch by the start of its fingerprint. */
+  assembled(bundle: string, roots: ReadonlyMap<string, number>, bytes: number): void;
   /** A target was read back and held the bundle; seconds since the epoch. */
   verified(bundle: string, target: string, at: number): void;
   /** A target was written, or could not be. */
   published(bundle: string, target: string, outcome: 'written' | 'repaired' | 'failed'): void;
-  /** A source gave a readable set; seconds since the epoch. */
-  sourceGood(bundle: string, source: string, at: number): void;
+  /** What all sources of a bundle are worth now, by their names. */
+  sources(bundle: string, states: ReadonlyMap<string, SourceState>): void;
+  /** How many roots stay in the bundle although no source gives them any more. */
+  withheld(bundle: string, roots: number): void;
   forget(bundle: string): void;
 }
 
@@ -74,6 +83,16 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
     'Bytes of the bundle as PEM; a ClusterTrustBundle takes 1048576.',
     ['bundle'],
   );
+  const expiry = instruments.gauge(
+    'bundle_root_not_after_timestamp_seconds',
+    'When a root in the bundle expires, seconds since the epoch; `root` is the first 8 digits of its fingerprint.',
+    ['bundle', 'root'],
+  );
+  const withheld = instruments.gauge(
+    'bundle_roots_withheld',
+    'Roots that no source gives any more and that stay, because nobody agreed to lose so many.',
+    ['bundle'],
+  );
   const verified = instruments.gauge(
     'bundle_target_verified_timestamp_seconds',
     'When the target was last read back and held the bundle, seconds since the epoch; its age is time() minus this.',
@@ -89,29 +108,49 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
     'When the source last gave a readable set of roots, seconds since the epoch.',
     ['bundle', 'source'],
   );
+  const failing = instruments.gauge(
+    'bundle_source_failing',
+    '1 while the source cannot be read and its last good content stays, else 0.',
+    ['bundle', 'source'],
+  );
+  const rootsOf = new Map<string, ReadonlyMap<string, number>>();
   const targetsOf = new Map<string, Set<string>>();
   const sourcesOf = new Map<string, Set<string>>();
-  const remember = (map: Map<string, Set<string>>, bundle: string, name: string): void => {
-    map.set(bundle, (map.get(bundle) ?? new Set()).add(name));
+  const forgetSource = (bundle: string, source: string): void => {
+    for (const gauge of [sources, failing]) gauge.remove({ bundle, source });
   };
   return {
-    assembled(bundle, count, size) {
-      anchors.set({ bundle }, count);
+    assembled(bundle, roots, size) {
+      anchors.set({ bundle }, roots.size);
       bytes.set({ bundle }, size);
+      for (const root of rootsOf.get(bundle)?.keys() ?? []) {
+        if (!roots.has(root)) expiry.remove({ bundle, root });
+      }
+      for (const [root, notAfter] of roots) expiry.set({ bundle, root }, notAfter);
+      rootsOf.set(bundle, roots);
     },
     verified(bundle, target, at) {
-      remember(targetsOf, bundle, target);
+      targetsOf.set(bundle, (targetsOf.get(bundle) ?? new Set()).add(target));
       verified.set({ bundle, target }, at);
     },
     published: (bundle, target, outcome) => writes.inc({ bundle, target, outcome }),
-    sourceGood(bundle, source, at) {
-      remember(sourcesOf, bundle, source);
-      sources.set({ bundle, source }, at);
+    sources(bundle, states) {
+      for (const source of sourcesOf.get(bundle) ?? []) {
+        if (!states.has(source)) forgetSource(bundle, source);
+      }
+      sourcesOf.set(bundle, new Set(states.keys()));
+      for (const [source, { goodAt, failing: isFailing }] of states) {
+        if (goodAt !== undefined) sources.set({ bundle, source }, goodAt);
+        failing.set({ bundle, source }, isFailing ? 1 : 0);
+      }
     },
+    withheld: (bundle, roots) => withheld.set({ bundle }, roots),
     forget(bundle) {
-      for (const gauge of [anchors, bytes]) gauge.remove({ bundle });
+      for (const gauge of [anchors, bytes, withheld]) gauge.remove({ bundle });
+      for (const root of rootsOf.get(bundle)?.keys() ?? []) expiry.remove({ bundle, root });
+      rootsOf.delete(bundle);
       for (const target of targetsOf.get(bundle) ?? []) verified.remove({ bundle, target });
-      for (const source of sourcesOf.get(bundle) ?? []) sources.remove({ bundle, source });
+      for (const source of sourcesOf.get(bundle) ?? []) forgetSource(bundle, source);
       targetsOf.delete(bundle);
       sourcesOf.delete(bundle);
     },
