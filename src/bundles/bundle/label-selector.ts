@@ -52,13 +52,18 @@ export function selects(
   labels: Labels = {},
 ): boolean {
   return (
-    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    Object.entries(matchLabels).every(([key, value]) => valueOf(labels, key) === value) &&
     matchExpressions.every((requirement) => meets(requirement, labels))
   );
 }
 
+/** `constructor` is the name of a label as good as any, and a member of every object. */
+function valueOf(labels: Labels, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined;
+}
+
 function meets({ key, operator, values = [] }: Requirement, labels: Labels): boolean {
-  const value = labels[key];
+  const value = valueOf(labels, key);
   switch (operator) {
     case 'In':
       return value !== undefined && values.includes(value);

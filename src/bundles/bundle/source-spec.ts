@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { labelSelectorFields, selectorText, selectsSomething } from '#bundles/bundle/label-selector.ts';
 import { matching, objectNameField, signerNameField } from '#errors/syntax.ts';
@@ -155,11 +156,21 @@ export type SourceKind = (typeof kinds)[number];
 /** What names a source in the status and keys its memory. */
 export interface SourceKey {
   readonly kind: SourceKind;
-  /** Of the object, or its selector as kubectl writes it. */
+  /** Of the object, or its selector as kubectl writes it; a long one is cut and ends in its hash. */
   readonly name: string;
 }
 
+/** The status has room for 512 characters, the kind of an anchor's source among them. */
+const MAX_NAME = 480;
+
 export function sourceKey(source: SourceSpec): SourceKey {
+  const { kind, name } = wholeKey(source);
+  if (name.length <= MAX_NAME) return { kind, name };
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 16);
+  return { kind, name: `${name.slice(0, MAX_NAME - hash.length - 1)}…${hash}` };
+}
+
+function wholeKey(source: SourceSpec): SourceKey {
   const { authority, configMap, secret, inline, file, clusterTrustBundle, publicRoots } = source;
   if (authority !== undefined) return { kind: 'authority', name: authority.name };
   if (configMap !== undefined) return { kind: 'configMap', name: objectName(configMap) };

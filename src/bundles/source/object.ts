@@ -49,8 +49,7 @@ export function objectAnchors(selection: ObjectSelection, objects: readonly Sour
 
 function anchorsOf({ kind, keys }: ObjectSelection, { name, data }: SourceObject): Anchor[] {
   const where = `${kind} ${name}`;
-  const patterns = keys.map(keyPattern);
-  const chosen = [...data].filter(([key]) => patterns.some((pattern) => pattern.test(key)));
+  const chosen = [...data].filter(([key]) => keys.some((pattern) => matches(pattern, key)));
   if (chosen.length === 0) {
     const there = data.size === 0 ? 'it has none that could be one' : `it has ${keyList([...data.keys()])}`;
     throw new MangroveError(
@@ -74,13 +73,19 @@ export function named(where: string, text: string | Uint8Array): Anchor[] {
   }
 }
 
-function keyPattern(key: string): RegExp {
-  return new RegExp(
-    `^${key
-      .split('*')
-      .map((part) => RegExp.escape(part))
-      .join('.*')}$`,
-  );
+/** Each part at its first place behind the one before it: no regular expression, which many stars would keep busy for years. */
+function matches(pattern: string, key: string): boolean {
+  const [first = '', ...rest] = pattern.split('*');
+  const last = rest.pop();
+  if (last === undefined) return key === first;
+  if (!key.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of rest) {
+    const found = key.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return key.length >= at + last.length && key.endsWith(last);
 }
 
 const mostKeys = 8;
