@@ -1,9 +1,8 @@
 import { decodeBase64 } from '#base64.ts';
+import { type ReadOnce, readOnce } from '#bundles/controller/read-once.ts';
 import type { SourceObject } from '#bundles/source/object.ts';
-import { errorMessage, MangroveError } from '#errors/error.ts';
 import type { Cache } from '#kube/cache.ts';
 import type { KubeClient } from '#kube/client.ts';
-import { isNotFound } from '#kube/error.ts';
 import type { PartialObjectMetadata } from '#kube/object.ts';
 import { secrets } from '#kube/resource.ts';
 import { readSealed } from '#kube/sealed.ts';
@@ -16,54 +15,30 @@ export interface SecretContentsOptions {
   readonly observed: Cache<PartialObjectMetadata>;
 }
 
-/** What of Secrets may be roots; each is read once for each of its versions. */
-export interface SecretContents {
-  /** @throws MangroveError BUNDLE_SOURCE_NOT_FOUND, BUNDLE_SOURCE_UNREADABLE */
-  read(secret: PartialObjectMetadata): Promise<SourceObject>;
-}
+/** What of Secrets may be roots. */
+export type SecretContents = Pick<ReadOnce<PartialObjectMetadata, SourceObject>, 'read'>;
 
 export function createSecretContents({ client, namespace, observed }: SecretContentsOptions): SecretContents {
-  /** By name, of the version that the watch shows. */
-  const known = new Map<string, { readonly version: string; readonly object: Promise<SourceObject> }>();
-  observed.onChange((_previous, current, key) => {
-    if (current === undefined) known.delete(key.slice(key.indexOf('/') + 1));
+  const contents = readOnce('Secret', async (secret: PartialObjectMetadata): Promise<SourceObject> => {
+    const { name, labels = {} } = secret.metadata;
+    return { name, labels, data: await readSealed(client, secrets, { namespace, name }, publicData) };
   });
-
-  async function fetch({ metadata: { name, labels = {} } }: PartialObjectMetadata): Promise<SourceObject> {
-    try {
-      return { name, labels, data: await readSealed(client, secrets, { namespace, name }, publicData) };
-    } catch (cause) {
-      if (isNotFound(cause)) {
-        throw new MangroveError('BUNDLE_SOURCE_NOT_FOUND', `Secret ${name} is gone`, { cause });
-      }
-      throw new MangroveError('BUNDLE_SOURCE_UNREADABLE', `Secret ${name}: ${errorMessage(cause)}`, {
-        cause,
-      });
-    }
-  }
-
-  return {
-    read(secret) {
-      const { name, uid, resourceVersion } = secret.metadata;
-      const version = `${uid} ${resourceVersion}`;
-      const last = known.get(name);
-      if (last?.version === version) return last.object;
-      const object = fetch(secret);
-      known.set(name, { version, object });
-      // What failed is asked for again.
-      object.catch(() => known.get(name)?.object === object && known.delete(name));
-      return object;
-    },
-  };
+  observed.onChange((_previous, current, key) => {
+    if (current === undefined) contents.forget(key.slice(key.indexOf('/') + 1));
+  });
+  return contents;
 }
 
 /** Type of Secrets that hold a key and its certificate; of these only the issuer's certificate can be a root. */
 const tlsType = 'kubernetes.io/tls';
-const mark = Buffer.from('PRIVATE KEY-----');
+const keyMark = Buffer.from('PRIVATE KEY-----');
+const certificateMark = Buffer.from('-----BEGIN CERTIFICATE-----');
 /** Stands for a private key, so that whoever wants this text as roots is told what it is. */
-const keyMark = Buffer.from('-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n');
+const privateKey = Buffer.from('-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n');
+/** Stands for a password, a token or a key that is no PEM. */
+const noCertificate = Buffer.alloc(0);
 
-/** The data of a Secret without its private keys: these are wiped, and never become a string. */
+/** The data of a Secret as far as it may be roots: whatever else there is, is wiped, and never becomes a string. */
 function publicData(json: Buffer): Map<string, Buffer> {
   const base64 = cutData(json, () => true);
   const isTls = json.includes(`"type":"${tlsType}"`);
@@ -72,12 +47,15 @@ function publicData(json: Buffer): Map<string, Buffer> {
     const value = decodeBase64(encoded);
     encoded.fill(0);
     if (value === undefined) continue;
-    const wanted = !isTls || name === 'ca.crt';
-    if (wanted && !value.includes(mark)) data.set(name, value);
-    else {
-      value.fill(0);
-      if (wanted) data.set(name, keyMark);
-    }
+    const isMeant = !isTls || name === 'ca.crt';
+    const told = publicValue(value);
+    if (isMeant) data.set(name, told);
+    if (!isMeant || told !== value) value.fill(0);
   }
   return data;
+}
+
+function publicValue(value: Buffer): Buffer {
+  if (value.includes(keyMark)) return privateKey;
+  return value.includes(certificateMark) ? value : noCertificate;
 }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { readOnce } from '#bundles/controller/read-once.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL } from '#bundles/target/cluster-trust-bundle.ts';
 import { errorMessage, MangroveError } from '#errors/error.ts';
 import { Cache } from '#kube/cache.ts';
@@ -44,6 +45,11 @@ export interface ServedApi {
   resource(): Resource;
   /** Complete as of the last contact; undefined before the first list, and while nothing is served. */
   cache(): Cache<ClusterTrustBundle> | undefined;
+  /**
+   * With its content, which the cache holds of our own only.
+   * @throws MangroveError BUNDLE_SOURCE_NOT_FOUND, BUNDLE_SOURCE_UNREADABLE
+   */
+  whole(object: ClusterTrustBundle): Promise<ClusterTrustBundle>;
   /** Monotonic ms of the last word from the server on that cache. */
   lastContact(): number | undefined;
   /** False until the first answer, good or bad: before it a status would report a fault of every start. */
@@ -74,6 +80,9 @@ export function startServedApi(options: ServedApiOptions): ServedApi {
   let generation: Generation | undefined;
   let answered = false;
   let asked = Promise.withResolvers<void>();
+  const strangers = readOnce('ClusterTrustBundle', ({ metadata: { name } }: ClusterTrustBundle) =>
+    client.get<ClusterTrustBundle>(generation?.resource ?? clusterTrustBundles, name, { signal }),
+  );
 
   function adopt(found: Discovery): void {
     if (found.state === 'unknown') {
@@ -116,7 +125,8 @@ export function startServedApi(options: ServedApiOptions): ServedApi {
       observer: { ...options.observer, state: onState, failed: onFailure },
       signal: AbortSignal.any([signal, stopped.signal]),
     });
-    cache.onChange((_previous, _current, key) => {
+    cache.onChange((_previous, current, key) => {
+      if (current === undefined) strangers.forget(key);
       if (reflector.hasSynced()) options.onChange(key);
     });
     void greet(reflector);
@@ -183,6 +193,7 @@ export function startServedApi(options: ServedApiOptions): ServedApi {
           );
     },
     cache: () => (generation?.reflector.hasSynced() === true ? generation.cache : undefined),
+    whole: async (object) => (isOurs(object) ? object : strangers.read(object)),
     answered: () => answered,
     lastContact: () => generation?.reflector.lastContact(),
     recheck,
@@ -192,13 +203,16 @@ export function startServedApi(options: ServedApiOptions): ServedApi {
 
 /**
  * Strangers' bundles are up to 1 MiB each: of them only the metadata is kept, so that a target name that is taken is
- * seen. Nor does anybody here read managedFields.
+ * seen; what a source names is read when it is asked for. Nor does anybody here read managedFields.
  */
 function withoutBallast(object: ClusterTrustBundle): ClusterTrustBundle {
   const metadata = { ...object.metadata };
   Reflect.deleteProperty(metadata, 'managedFields');
-  const ours = metadata.labels?.[MANAGED_BY_LABEL] === MANAGED_BY;
-  return { ...object, metadata, spec: ours ? object.spec : { ...object.spec, trustBundle: '' } };
+  return { ...object, metadata, spec: isOurs(object) ? object.spec : { ...object.spec, trustBundle: '' } };
+}
+
+function isOurs({ metadata }: ClusterTrustBundle): boolean {
+  return metadata.labels?.[MANAGED_BY_LABEL] === MANAGED_BY;
 }
 
 /** `certificates.k8s.io/v1` of what is served, for the status. */

@@ -4,10 +4,11 @@ import type { ServedApi } from '#bundles/controller/served-api.ts';
 import { fileAnchors } from '#bundles/controller/source-files.ts';
 import type { SourceObjectKind, SourceObjects } from '#bundles/controller/source-objects.ts';
 import { type AuthorityLookup, authorityAnchors } from '#bundles/source/authority.ts';
-import { clusterTrustBundleAnchors, type Reader } from '#bundles/source/cluster-trust-bundle.ts';
+import { clusterTrustBundleAnchors, isMeant, type Reader } from '#bundles/source/cluster-trust-bundle.ts';
 import { named, objectAnchors } from '#bundles/source/object.ts';
 import { publicRoots } from '#bundles/source/public-roots.ts';
 import type { Source, SourceContent } from '#bundles/source/source.ts';
+import { clusterTrustBundleTargets } from '#bundles/target/cluster-trust-bundle.ts';
 import { MangroveError } from '#errors/error.ts';
 
 /** Where sources of each kind are read from. */
@@ -16,7 +17,7 @@ export interface SourcePlaces {
   readonly objects: SourceObjects;
   /** Namespace of `objects`. */
   readonly namespace: string;
-  readonly api: Pick<ServedApi, 'cache' | 'resource'>;
+  readonly api: Pick<ServedApi, 'cache' | 'resource' | 'whole'>;
   /** Of file sources. */
   readonly directory: string;
 }
@@ -25,12 +26,10 @@ export interface SourcePlaces {
 const filePollSeconds = 10;
 
 /** The sources that a TrustBundle names. */
-export function sourcesOf(
-  owner: string,
-  { sources, trustDomain }: TrustBundleSpec,
-  places: SourcePlaces,
-): Source[] {
-  return sources.map((spec) => sourceOf(spec, { name: owner, trustDomain }, places));
+export function sourcesOf(owner: string, spec: TrustBundleSpec, places: SourcePlaces): Source[] {
+  const { sources, trustDomain } = spec;
+  const targets = clusterTrustBundleTargets(spec).map(({ name }) => name);
+  return sources.map((source) => sourceOf(source, { name: owner, trustDomain, targets }, places));
 }
 
 function sourceOf(spec: SourceSpec, reader: Reader, places: SourcePlaces): Source {
@@ -55,7 +54,9 @@ async function read(spec: SourceSpec, reader: Reader, places: SourcePlaces): Pro
   if (inline !== undefined) return { anchors: named(`inline ${inline.name}`, inline.pem) };
   if (file !== undefined) return { anchors: await fileAnchors(places.directory, file.name) };
   if (clusterTrustBundle !== undefined) {
-    return { anchors: clusterTrustBundleAnchors(clusterTrustBundle, reader, published(places)) };
+    const meant = published(places).filter((object) => isMeant(clusterTrustBundle, object));
+    const whole = await Promise.all(meant.map((object) => places.api.whole(object)));
+    return { anchors: clusterTrustBundleAnchors(clusterTrustBundle, reader, whole) };
   }
   return publicRoots(roots?.from ?? 'mozilla');
 }

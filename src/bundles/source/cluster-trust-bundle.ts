@@ -19,18 +19,19 @@ export interface ClusterTrustBundleSelection {
 export interface Reader {
   readonly name: string;
   readonly trustDomain: string;
+  /** Names of the ClusterTrustBundles that it writes. */
+  readonly targets: readonly string[];
 }
 
 /**
- * The anchors of the ClusterTrustBundles that are meant, of all that there are.
+ * The anchors of the ClusterTrustBundles that are meant.
  * @throws MangroveError BUNDLE_SOURCE_NOT_FOUND, BUNDLE_SOURCE_OWN_TARGET, BUNDLE_SOURCE_TRUST_DOMAIN, BUNDLE_PEM_INVALID, BUNDLE_ANCHOR_*
  */
 export function clusterTrustBundleAnchors(
   selection: ClusterTrustBundleSelection,
   reader: Reader,
-  all: readonly ClusterTrustBundleObject[],
+  meant: readonly ClusterTrustBundleObject[],
 ): Anchor[] {
-  const meant = all.filter((object) => isMeant(selection, object));
   if (meant.length === 0) {
     const { name, signerName, selector } = selection;
     const which = name ?? `of signer ${signerName} with the labels ${selectorText(selector ?? {})}`;
@@ -42,7 +43,8 @@ export function clusterTrustBundleAnchors(
   });
 }
 
-function isMeant(
+/** Whether this object is meant. */
+export function isMeant(
   { name, signerName, selector }: ClusterTrustBundleSelection,
   { metadata, spec }: ClusterTrustBundleObject,
 ): boolean {
@@ -53,7 +55,7 @@ function isMeant(
 /** Who reads what it writes never forgets a root again; and what another trust domain publishes is not ours to pool. */
 function requireOthers({ metadata }: ClusterTrustBundleObject, reader: Reader): void {
   const { name, annotations = {} } = metadata;
-  if (annotations[OWNER_ANNOTATION] === reader.name) {
+  if (annotations[OWNER_ANNOTATION] === reader.name || reader.targets.includes(name ?? '')) {
     throw new MangroveError(
       'BUNDLE_SOURCE_OWN_TARGET',
       `ClusterTrustBundle ${name} is a target of this TrustBundle`,
