@@ -1,7 +1,7 @@
 import type { Anchor } from '#bundles/bundle/anchor.ts';
 import { requireTrustDomain } from '#bundles/bundle/bundle.ts';
-import { filtered } from '#bundles/source/filter.ts';
-import type { Source } from '#bundles/source/source.ts';
+import { filtered, isPermitted, stillPermitted } from '#bundles/source/filter.ts';
+import type { Source, SourceTerms } from '#bundles/source/source.ts';
 import { errorCode } from '#errors/error.ts';
 
 /** What a source is worth now. */
@@ -78,7 +78,7 @@ async function readOne(
       const note = 'it does not exist, and need not';
       return { name, ...retained(source, [], before, now()), goodAt: now(), error: undefined, note };
     }
-    return { name, ...kept(source, before(), now()), error, note: undefined };
+    return { name, ...kept(source, before(), now(), error), error, note: undefined };
   }
 }
 
@@ -89,19 +89,31 @@ function retained(
   before: () => Before,
   now: number,
 ): Pick<SourceReading, 'anchors' | 'vanished' | 'changesAt'> {
-  const retainMs = terms.retainSeconds * 1000;
-  if (retainMs === 0) return { anchors, vanished: new Map(), changesAt: Number.POSITIVE_INFINITY };
+  if (terms.retainSeconds === 0) return { anchors, ...nothingStays };
   const last = before();
   const given = new Set(anchors.map(({ sha256 }) => sha256));
-  const staying = new Map<string, number>();
-  const stay = (last.anchors ?? []).filter(({ sha256 }) => {
-    const since = last.vanished.get(sha256) ?? now;
-    if (given.has(sha256) || now >= since + retainMs) return false;
-    staying.set(sha256, since);
-    return true;
-  });
-  const changesAt = Math.min(...staying.values().map((since) => since + retainMs), Number.POSITIVE_INFINITY);
-  return { anchors: [...anchors, ...stay], vanished: staying, changesAt };
+  const gone = (last.anchors ?? []).filter(
+    (anchor) => !given.has(anchor.sha256) && isPermitted(terms, anchor),
+  );
+  const staying = stay(terms, gone, last.vanished, now);
+  return { ...staying, anchors: [...anchors, ...staying.anchors] };
+}
+
+const nothingStays = { vanished: new Map<string, number>(), changesAt: Number.POSITIVE_INFINITY };
+
+/** Those of the roots that vanished whose time is not over; one that is not known to have vanished before did so now. */
+function stay(
+  { retainSeconds }: SourceTerms,
+  gone: readonly Anchor[],
+  vanishedAt: ReadonlyMap<string, number>,
+  now: number,
+) {
+  const retainMs = retainSeconds * 1000;
+  const since = ({ sha256 }: Anchor): number => vanishedAt.get(sha256) ?? now;
+  const anchors = gone.filter((anchor) => now < since(anchor) + retainMs);
+  const vanished = new Map(anchors.map((anchor) => [anchor.sha256, since(anchor)]));
+  const ends = anchors.map((anchor) => since(anchor) + retainMs);
+  return { anchors, vanished, changesAt: Math.min(...ends, Number.POSITIVE_INFINITY) };
 }
 
 /** Last good content of a source that cannot be read, for as long as its terms say. */
@@ -109,10 +121,22 @@ function kept(
   { terms }: Source,
   { anchors, vanished, goodAt }: Before,
   now: number,
+  error: unknown,
 ): Pick<SourceReading, 'anchors' | 'vanished' | 'goodAt' | 'changesAt'> {
-  const never = { anchors, vanished, goodAt, changesAt: Number.POSITIVE_INFINITY };
-  if (terms.keepLastSeconds === undefined || goodAt === undefined) return never;
+  if (anchors === undefined) return { anchors, goodAt, ...nothingStays };
+  const permitted = stillPermitted(anchors, terms);
+  const staying = stay(
+    terms,
+    permitted.filter(({ sha256 }) => vanished.has(sha256)),
+    vanished,
+    now,
+  );
+  const present = permitted.filter(({ sha256 }) => !vanished.has(sha256));
+  const content = { ...staying, anchors: [...present, ...staying.anchors], goodAt };
+  // What was not looked at yet has not failed: a start after a long pause must not end what a look will confirm.
+  const waits = errorCode(error) === 'BUNDLE_SOURCE_PENDING';
+  if (terms.keepLastSeconds === undefined || goodAt === undefined || waits) return content;
   const endsAt = goodAt + terms.keepLastSeconds * 1000;
-  if (now < endsAt) return { ...never, changesAt: endsAt };
-  return { ...never, anchors: [], vanished: new Map() };
+  if (now < endsAt) return { ...content, changesAt: Math.min(content.changesAt, endsAt) };
+  return { anchors: [], goodAt, ...nothingStays };
 }

@@ -10,6 +10,8 @@ export type PublicRoots = 'mozilla' | 'system';
 
 const kindOf = { mozilla: 'bundled', system: 'system' } as const;
 const read = new Map<PublicRoots, SourceContent>();
+/** All of them, for an operator may need one; the status has room for 4096 characters. */
+const mostLeftOut = 320;
 
 /**
  * The public roots that this program, or its operating system, brought. Nobody here can mend one of them, so one that we, Go or a
@@ -25,7 +27,8 @@ export function publicRoots(from: PublicRoots): SourceContent {
 function judged(from: PublicRoots, certificates: readonly string[]): SourceContent {
   const anchors: Anchor[] = [];
   const refused = new Map<string, string[]>();
-  for (const pem of certificates) {
+  // The operating system may name one file by several ways.
+  for (const pem of new Set(certificates)) {
     try {
       anchors.push(...parseAnchorsPem(`${pem.trimEnd()}\n`));
     } catch (error) {
@@ -42,7 +45,7 @@ function judged(from: PublicRoots, certificates: readonly string[]): SourceConte
   }
   const origin =
     from === 'mozilla' ? `Mozilla's roots of Node.js ${process.version}` : 'roots of the operating system';
-  const out = [...refused].map(([code, fingerprints]) => `${shortened(fingerprints)} (${code})`);
+  const out = [...refused].map(([code, fingerprints]) => `${shortened(fingerprints, mostLeftOut)} (${code})`);
   return { anchors, note: out.length === 0 ? origin : `${origin}; left out: ${out.join('; ')}` };
 }
 
