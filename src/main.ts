@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { countPublishedRoots, ensureAuthorityBundle } from '#bundles/controller/authority-bundle.ts';
 import { describeEvidence } from '#bundles/controller/verify.ts';
 import { startBundleController } from '#bundles/controller.ts';
@@ -186,8 +187,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     sources: config.sources,
     ready: listed.then(() => Promise.allSettled(handled().map((raw) => readRoots(raw, rootsOf)))),
     isLeader: () => election.isLeader(),
-    handles: ({ spec }) =>
-      spec.sources.every(({ authority }) => authority === undefined || handles(authority.name)),
+    handles: ({ spec }) => publishes(spec, config),
     onTrustBundle: (names) => names.filter(handles).forEach((name) => queues.authority.add(name)),
     events,
     log,
@@ -285,6 +285,13 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
   }
   let stopped: Promise<void> | undefined;
   return { health, refused: versions.refused, stop: () => (stopped ??= stop()) };
+}
+
+/** A replica that is for some CertificateAuthorities only leaves TrustBundles without one of them to the others. */
+function publishes({ sources }: TrustBundle['spec'], { authorities }: Config): boolean {
+  if (authorities === undefined) return true;
+  const named = sources.flatMap(({ authority }) => (authority === undefined ? [] : [authority.name]));
+  return named.length > 0 && named.every((name) => authorities.includes(name));
 }
 
 function sameSpec(previous: AnyObject, current: AnyObject): boolean {

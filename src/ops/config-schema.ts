@@ -68,7 +68,9 @@ export const configSchema = z.strictObject({
     .min(1)
     .max(64)
     .optional()
-    .describe('Names of the CertificateAuthorities to handle. Without it, all of them.'),
+    .describe(
+      'Names of the CertificateAuthorities to handle, and with them the TrustBundles that read no other. Without it, all of them.',
+    ),
   sources: z
     .strictObject({
       namespace: name
