@@ -1,5 +1,6 @@
 import { bundlesErrors } from '#errors/bundles.ts';
 import { caErrors } from '#errors/ca.ts';
+import { cliErrors } from '#errors/cli.ts';
 import { csrErrors } from '#errors/csr.ts';
 import { kubeErrors } from '#errors/kube.ts';
 import { ledgerErrors } from '#errors/ledger.ts';
@@ -19,6 +20,7 @@ export const errorTable = {
   ...bundlesErrors,
   ...opsErrors,
   ...sandboxErrors,
+  ...cliErrors,
 };
 
 export type ErrorCode = keyof typeof errorTable;

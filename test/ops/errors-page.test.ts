@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bundlesErrors } from '#errors/bundles.ts';
 import { caErrors } from '#errors/ca.ts';
+import { cliErrors } from '#errors/cli.ts';
 import { csrErrors } from '#errors/csr.ts';
 import { errorTable } from '#errors/error.ts';
 import { kubeErrors } from '#errors/kube.ts';
@@ -19,6 +20,7 @@ const rooms: readonly [title: string, rows: Readonly<Record<string, ErrorRow>>][
   ['API server', kubeErrors],
   ['Configuration and operation', opsErrors],
   ['Sandbox', sandboxErrors],
+  ['Command line', cliErrors],
 ];
 
 test('every code belongs to one room', () => {
