@@ -47,7 +47,11 @@ export function parseAnchorsPem(text: string | Uint8Array): Anchor[] {
   return pemBlocks(text).map((der, index) => parseAnchor(der, `certificate ${index + 1}`));
 }
 
-function pemBlocks(text: string | Uint8Array): Buffer[] {
+/**
+ * DER of every certificate in a PEM text, whatever it is a certificate of.
+ * @throws MangroveError BUNDLE_PEM_INVALID; never quotes the text.
+ */
+export function pemBlocks(text: string | Uint8Array): Buffer[] {
   try {
     return parsePem(text, 'CERTIFICATE', { maxBytes: MAX_BUNDLE_BYTES, maxBlocks: MAX_BUNDLE_BYTES / 64 });
   } catch (cause) {
@@ -114,7 +118,8 @@ function isCritical(certificate: Certificate, oid: string): boolean {
   return findExtension(certificate.extensions, oid)?.critical === true;
 }
 
-function spiffeTrustDomain(certificate: Certificate): string | undefined {
+/** The trust domain that a certificate names in a URI, if it does (X509-SVID §2). */
+export function spiffeTrustDomain(certificate: Certificate): string | undefined {
   for (const name of certificate.subjectAltNames) {
     if (name.kind !== 'uri') continue;
     // Case-insensitive on purpose: an upper-case scheme must not slip a foreign root past the comparison.
