@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Anchor, MAX_BUNDLE_BYTES } from '#bundles/bundle/anchor.ts';
 import { named } from '#bundles/source/object.ts';
@@ -12,26 +12,54 @@ import { errorMessage, MangroveError } from '#errors/error.ts';
  */
 export async function fileAnchors(directory: string, name: string): Promise<Anchor[]> {
   const path = join(directory, name);
+  const found = await stat(path).catch((cause: unknown) => {
+    throw isAbsent(cause)
+      ? new MangroveError('BUNDLE_SOURCE_NOT_FOUND', `there is no ${path}`, { cause })
+      : unreadable(path, cause);
+  });
+  if (!found.isDirectory()) return anchorsOf(path);
+  const names = await entriesOf(path).catch((cause: unknown) => {
+    throw unreadable(path, cause);
+  });
+  if (names.length === 0) throw new MangroveError('BUNDLE_SOURCE_NOT_FOUND', `${path} holds no file`);
+  return (await Promise.all(names.map((entry) => anchorsOf(entry)))).flat();
+}
+
+/**
+ * The kubelet changes a volume by one rename, of the link `..data` (pkg/volume/util/atomic_writer.go): what it points to is read,
+ * so that no reading is half of each.
+ */
+async function entriesOf(path: string): Promise<string[]> {
+  const content = await realpath(join(path, '..data')).catch(() => path);
+  const names = (await readdir(content)).filter((entry) => !entry.startsWith('.'));
+  return names.toSorted().map((entry) => join(content, entry));
+}
+
+/** A file that was in its directory a moment ago is no source that does not exist, even when it is gone now. */
+async function anchorsOf(path: string): Promise<Anchor[]> {
+  return named(path, await contentOf(path));
+}
+
+async function contentOf(path: string): Promise<Buffer> {
   try {
     const found = await stat(path);
-    if (!found.isDirectory()) return await anchorsOf(path);
-    const entries = (await readdir(path)).filter((entry) => !entry.startsWith('.')).toSorted();
-    if (entries.length === 0) throw new MangroveError('BUNDLE_SOURCE_NOT_FOUND', `${path} holds no file`);
-    return (await Promise.all(entries.map((entry) => anchorsOf(join(path, entry))))).flat();
+    // A pipe would be read for ever.
+    if (!found.isFile()) throw new Error('it is no file');
+    if (found.size <= MAX_BUNDLE_BYTES) return await readFile(path);
+    throw new MangroveError(
+      'BUNDLE_PEM_INVALID',
+      `${path} has ${found.size} bytes, more than ${MAX_BUNDLE_BYTES}`,
+    );
   } catch (cause) {
     if (cause instanceof MangroveError) throw cause;
-    const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    const code = absent ? 'BUNDLE_SOURCE_NOT_FOUND' : 'BUNDLE_SOURCE_UNREADABLE';
-    throw new MangroveError(code, absent ? `there is no ${path}` : `${path}: ${errorMessage(cause)}`, {
-      cause,
-    });
+    throw unreadable(path, cause);
   }
 }
 
-async function anchorsOf(path: string): Promise<Anchor[]> {
-  const { size } = await stat(path);
-  if (size > MAX_BUNDLE_BYTES) {
-    throw new MangroveError('BUNDLE_PEM_INVALID', `${path} has ${size} bytes, more than ${MAX_BUNDLE_BYTES}`);
-  }
-  return named(path, await readFile(path));
+function isAbsent(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+}
+
+function unreadable(path: string, cause: unknown): MangroveError {
+  return new MangroveError('BUNDLE_SOURCE_UNREADABLE', `${path}: ${errorMessage(cause)}`, { cause });
 }

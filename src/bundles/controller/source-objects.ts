@@ -46,13 +46,21 @@ interface RawConfigMap extends AnyObject {
 /** ConfigMaps are watched whole; Secrets by their metadata, and what may be a root is read when it is asked for. */
 export function startSourceObjects(options: SourceObjectsOptions): SourceObjects {
   const { client, namespace, log, signal, clock, observer } = options;
+  const began = clock.monotonic();
   const maps = watched<SourceObject>(configMaps, sourceObject, {});
   const metadata = watched<PartialObjectMetadata>(secrets, (raw) => raw, {
     metadataOnly: true,
   });
   const contents: SecretContents = createSecretContents({ client, namespace, observed: metadata.cache });
-  maps.cache.onChange(() => options.onChange('configMap'));
-  metadata.cache.onChange(() => options.onChange('secret'));
+  tell(maps, 'configMap');
+  tell(metadata, 'secret');
+
+  /** The first complete list is news too: nothing in it means that what is named is not there. */
+  function tell<T>({ cache, reflector }: Followed<T>, kind: SourceObjectKind): void {
+    const changed = () => options.onChange(kind);
+    cache.onChange(changed);
+    reflector.synced.then(changed, () => undefined);
+  }
 
   function watched<T>(
     resource: Resource,
@@ -74,17 +82,17 @@ export function startSourceObjects(options: SourceObjectsOptions): SourceObjects
 
   /** @throws MangroveError unless what the watch brought can be believed */
   function requireFresh({ reflector }: Pick<Followed<unknown>, 'reflector'>, kind: string): void {
-    if (!reflector.hasSynced()) {
+    const silentMs = clock.monotonic() - (reflector.lastContact() ?? began);
+    if (silentMs > options.staleMs) {
       throw new MangroveError(
-        'BUNDLE_SOURCE_PENDING',
-        `the ${kind}s of namespace ${namespace} are not read yet`,
+        'BUNDLE_SOURCE_UNREADABLE',
+        `the ${kind}s of namespace ${namespace} cannot be watched (${reflector.state()})`,
       );
     }
-    const silentMs = clock.monotonic() - (reflector.lastContact() ?? 0);
-    if (silentMs <= options.staleMs) return;
+    if (reflector.hasSynced()) return;
     throw new MangroveError(
-      'BUNDLE_SOURCE_UNREADABLE',
-      `the ${kind}s of namespace ${namespace} cannot be watched since ${Math.round(silentMs / 1000)} s (${reflector.state()})`,
+      'BUNDLE_SOURCE_PENDING',
+      `the ${kind}s of namespace ${namespace} are not read yet`,
     );
   }
 
