@@ -39,6 +39,11 @@ export interface Store {
 
 /** Pages in the log that make it worth copying them into the file (SQLite's own default). */
 const checkpointPages = 1000;
+/** To ask for its size costs as much as a small commit: only after about so many pages more. */
+const measuredPages = 200;
+/** Of a commit beside its text: the top of the table, and what is only half full. */
+const pagesBeside = 3;
+const pageBytes = 4096;
 
 export function openStore({ db, assertInPlace }: OpenDatabase, size: LookupSize = lookupSize): Store {
   const records = openRecords(db, size);
@@ -48,6 +53,10 @@ export function openStore({ db, assertInPlace }: OpenDatabase, size: LookupSize 
   const proveWritable = db.prepare('UPDATE state SET checks = checks + 1');
   const logSize = db.prepare('PRAGMA wal_checkpoint(NOOP)');
   const checkpoint = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
+  /** Pages written since the log was last measured, by estimate; at the start it may be of any length. */
+  let unmeasured = measuredPages;
+  /** The last piece of upkeep was not the last one; each writes pages all over the table. */
+  let folding = false;
 
   function judge(record: LedgerRecord, inFile: ReadonlySet<number>): Verdict {
     const { serial } = record;
@@ -86,6 +95,7 @@ export function openStore({ db, assertInPlace }: OpenDatabase, size: LookupSize 
       let before = 0;
       begin.run();
       for (const row of rows) {
+        unmeasured += pagesBeside + row.length / pageBytes;
         before += writeRow(row, (at, code, serial) => {
           const message = `serial ${serial} ${refusalReasons[code]}`;
           refusals.push({ index: before + at, code, message });
@@ -103,6 +113,9 @@ export function openStore({ db, assertInPlace }: OpenDatabase, size: LookupSize 
     unresolvedIntents: records.unresolvedIntents,
     tidy() {
       const more = lookup.fold();
+      if (!more && !folding && unmeasured < measuredPages) return false;
+      folding = more;
+      unmeasured = 0;
       const { log, checkpointed } = logSize.get() ?? {};
       if (Number(log) - Number(checkpointed) >= checkpointPages) checkpoint.run();
       return more;
