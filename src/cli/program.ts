@@ -20,6 +20,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'show on a real API server what Mangrove does',
     load: async () => (await import('#cli/demo.ts')).demoCommand(),
   },
+  bundle: {
+    summary: 'show published roots, compare two places, verify a certificate against one',
+    load: async () => (await import('#cli/bundle.ts')).bundleCommand(),
+  },
   crds: {
     summary: 'print the CustomResourceDefinitions',
     load: async () => (await import('#cli/crds.ts')).crdsCommand(),

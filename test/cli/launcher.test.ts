@@ -43,7 +43,7 @@ test.each([
   expect(code === 0 ? result.stdout : result.stderr).not.toBe('');
 });
 
-test.each(['controller', 'sandbox', 'demo', 'crds', 'version'])(
+test.each(['controller', 'sandbox', 'demo', 'bundle', 'crds', 'version'])(
   'the help of %s has an example',
   async (command) => {
     const { stdout } = await run(launcher, [command, '--help']);
