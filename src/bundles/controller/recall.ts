@@ -47,7 +47,7 @@ export function recallSource(
     found.set(anchor.sha256, der);
     if (anchor.vanishedTime !== undefined) vanished.set(anchor.sha256, Date.parse(anchor.vanishedTime));
   }
-  if (found.size === 0 || bundleHash(found) !== before.hash) return undefined;
+  if (bundleHash(found) !== before.hash) return undefined;
   try {
     const anchors = [...found.values()].map((der) => parseAnchor(der, 'recalled root'));
     return { anchors, vanished, goodAt: Date.parse(before.lastGoodTime) };
