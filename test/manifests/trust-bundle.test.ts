@@ -19,6 +19,14 @@ test('the defaults of the API server are the defaults of the parser', async () =
 const target = (clusterTrustBundle: Spec): Spec => ({ targets: [{ clusterTrustBundle }] });
 const name =
   "name must be the signerName with ':' for '/', then ':' and a DNS name; without signerName a DNS name alone";
+const source = (...sources: Spec[]): Spec => ({ sources });
+const selector = { matchLabels: { team: 'pki' } };
+const where = (...matchExpressions: Spec[]): Spec =>
+  source({ configMap: { selector: { matchExpressions } } });
+const values = 'In and NotIn need values, Exists and DoesNotExist take none';
+const together = 'signerName and selector go together';
+const print = '0'.repeat(64);
+const pem = 'x';
 const refusedBundles: readonly [string, Spec, string][] = [
   [
     'a source of no kind',
@@ -51,6 +59,65 @@ const refusedBundles: readonly [string, Spec, string][] = [
     },
     'spec.targets: Invalid value: must not name a target twice',
   ],
+  [
+    'a source of two kinds',
+    source({ authority: { name: 'mesh' }, publicRoots: { from: 'mozilla' } }),
+    'spec.sources[0]: Invalid value: must have exactly one of: authority, configMap, secret, inline, file, clusterTrustBundle, publicRoots',
+  ],
+  ...(['configMap', 'secret'] as const).flatMap((kind): [string, Spec, string][] => [
+    [
+      `${kind}: neither name nor selector`,
+      source({ [kind]: {} }),
+      'must have exactly one of: name, selector',
+    ],
+    [
+      `${kind}: name and selector`,
+      source({ [kind]: { name: 'corporate', selector } }),
+      'must have exactly one of: name, selector',
+    ],
+    [
+      `${kind}: an empty selector`,
+      source({ [kind]: { selector: { matchLabels: {} } } }),
+      'must have at least one requirement: an empty selector would select everything',
+    ],
+    [`${kind}: a strange name`, source({ [kind]: { name: 'A' } }), 'must be the name of a '],
+    [
+      `${kind}: a key that can be none`,
+      source({ [kind]: { name: 'corporate', keys: ['a/b'] } }),
+      "must be a key, in which '*' stands for any characters",
+    ],
+  ]),
+  ['a selector that asks for no value of any', where({ key: 'a', operator: 'In' }), values],
+  ['a selector that gives a value to Exists', where({ key: 'a', operator: 'Exists', values: ['b'] }), values],
+  [
+    'inline PEM without a name that can be one',
+    source({ inline: { name: 'A', pem } }),
+    'a name for these roots',
+  ],
+  ['a file outside of the directory', source({ file: { name: '../shadow' } }), 'the name of a file source'],
+  ['a file that is the directory', source({ file: { name: '..' } }), 'the name of a file source'],
+  [
+    'a ClusterTrustBundle of no name',
+    source({ clusterTrustBundle: {} }),
+    'must have exactly one of: name, signerName',
+  ],
+  ['a signer name without a selector', source({ clusterTrustBundle: { signerName: 'a.b/c' } }), together],
+  ['a selector without a signer name', source({ clusterTrustBundle: { name: 'x', selector } }), together],
+  [
+    'a ClusterTrustBundle by an empty selector',
+    source({ clusterTrustBundle: { signerName: 'a.b/c', selector: {} } }),
+    'must have at least one requirement',
+  ],
+  [
+    'include and exclude together',
+    source({ publicRoots: { from: 'mozilla' }, include: [print], exclude: [print] }),
+    'include and exclude exclude each other',
+  ],
+  ...['A'.repeat(64), print.slice(1), `${print.slice(0, 62)}:0`].map((bad): [string, Spec, string] => [
+    `${bad} for a fingerprint`,
+    source({ publicRoots: { from: 'mozilla' }, exclude: [bad] }),
+    'must be a SHA-256 fingerprint: 64 hex digits in lower case, without colons',
+  ]),
   [
     'an authority with a strange name',
     { sources: [{ authority: { name: 'Mesh' } }] },
@@ -88,6 +155,22 @@ describe('a TrustBundle is refused by the API server and by the parser in the sa
       target({ signerName: 'peers.mangrove.dev/other.test', name: 'peers.mangrove.dev:other.test:bundle' }),
     ],
     ['a bundle of no signer', target({ name: 'mangrove-roots' })],
+    [
+      'every kind of source, with all that can be said of one',
+      source(
+        ...bundleSpec.sources,
+        { configMap: { name: 'corporate', keys: ['*.pem'] }, optional: true },
+        {
+          secret: { selector: { matchExpressions: [{ key: 'a', operator: 'Exists' }] } },
+          keepLastSeconds: 0,
+        },
+        { inline: { name: 'partner', pem }, retainSeconds: 86_400 },
+        { file: { name: 'corporate' }, include: [print] },
+        { clusterTrustBundle: { signerName: 'a.b/c', selector }, exclude: [print] },
+        { clusterTrustBundle: { name: 'a.b:c:d' } },
+        { publicRoots: { from: 'system' } },
+      ),
+    ],
     [
       'live and canary',
       {
