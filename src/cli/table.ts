@@ -11,5 +11,5 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 
 /** What others wrote must not move the cursor, colour the terminal or turn text around. */
 export function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
+  return text.replace(/[^\S ]+/g, ' ').replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
 }

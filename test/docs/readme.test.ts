@@ -1,22 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { scratchDirectory } from '../support/scratch.ts';
+import { blocks, readPage, section } from './support/page.ts';
 
 const root = join(import.meta.dirname, '../..');
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
-
-/** The shell blocks below a heading, up to the next one of its level. */
-function shellBlocks(heading: string): string[] {
-  const section = readme.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-  return [...section.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block);
-}
+const readme = readPage('README.md');
 
 test('the certificate by hand: every command of the README, one after the other, in one shell', () => {
   const folder = scratchDirectory();
   const sandbox = join(folder, 'sandbox');
-  const script = shellBlocks('A certificate by hand')
+  const script = blocks(section(readme, 'A certificate by hand'), 'sh')
     .join('\n')
     // Set-up has happened: this test runs after it, on its bundle.
     .replace('make setup\n', '')
