@@ -111,4 +111,16 @@ describe('verify', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).not.toBe('');
   });
+
+  test('a TrustBundle whose targets are gone cannot be read, which is no verdict', async () => {
+    await scene.mangrove.kubectl(['delete', 'clustertrustbundle', scene.targetName()]);
+    const { code, stdout, stderr } = await scene.bundle([
+      'verify',
+      'web.pem',
+      '--bundle',
+      `TrustBundle/${scene.mangrove.trustDomain}`,
+    ]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain('PLACE_INCOMPLETE');
+  });
 });

@@ -58,6 +58,16 @@ describe('show', () => {
     });
   });
 
+  test('whose specification changed since says that it is outdated', async () => {
+    const { trustDomain, kubectl } = scene.mangrove;
+    const change = JSON.stringify({ spec: { sources: [{ authority: { name: 'another' } }] } });
+    expect((await scene.bundle(['show', trustDomain])).stdout).not.toContain('outdated');
+    await kubectl(['patch', 'trustbundle', trustDomain, '--type=merge', '-p', change]);
+    const { code, value } = await scene.json(['show', trustDomain]);
+    expect({ code, value }).toMatchObject({ code: 0, value: { trustBundles: [{ outdated: true }] } });
+    expect((await scene.bundle(['show', trustDomain])).stdout).toContain('outdated');
+  });
+
   test('of one that is not there, it says so', async () => {
     const { code, stdout, stderr } = await scene.bundle(['show', 'nobody.test']);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
