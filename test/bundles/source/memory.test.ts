@@ -120,6 +120,15 @@ describe('the terms of a source', () => {
       });
     });
 
+    it('not said: the absence is a fault, and the last good content stays', async () => {
+      const memory = newMemory();
+      await anchorsOf(memory, {}, [one]);
+      expect(await anchorsOf(memory, {}, failure('NOT_FOUND'))).toMatchObject({
+        anchors: [one],
+        error: { code: 'BUNDLE_SOURCE_NOT_FOUND' },
+      });
+    });
+
     it('lets its roots stay for as long as it retains them', async () => {
       const memory = newMemory();
       const terms = { optional: true, retainSeconds: 5 };
@@ -231,12 +240,19 @@ describe('the terms of a source', () => {
   });
 
   describe('exclude', () => {
-    it('holds for what is retained and for what is kept', async () => {
+    const terms = { retainSeconds: 5 };
+
+    it('holds for what is kept', async () => {
       const memory = newMemory();
-      await anchorsOf(memory, { retainSeconds: 5 }, [one, two]);
-      const exclude = { retainSeconds: 5, exclude: [one.sha256] };
+      await anchorsOf(memory, terms, [one, two]);
+      const exclude = { ...terms, exclude: [one.sha256] };
       expect(await anchorsOf(memory, exclude, failure('UNREADABLE'))).toMatchObject({ anchors: [two] });
-      expect(await anchorsOf(memory, exclude, [one, two])).toMatchObject({
+    });
+
+    it('holds for what would be retained', async () => {
+      const memory = newMemory();
+      await anchorsOf(memory, terms, [one, two]);
+      expect(await anchorsOf(memory, { ...terms, exclude: [one.sha256] }, [one, two])).toMatchObject({
         anchors: [two],
         vanished: new Map(),
       });
