@@ -20,12 +20,21 @@ const untilReady = (domain: string) => scene.untilCondition(domain, 'Ready', { s
 const untilNot = (domain: string, reason: string) =>
   scene.untilCondition(domain, 'Ready', { status: 'False', reason });
 
+/** The rights to the namespace of sources. */
+const account = { namespace: 'object-sources' };
+const binding = () => roleBinding(sourcesRole, scene.sources, account);
+const take = () => sources.remove('rolebinding', binding().metadata.name);
+const giveBack = () => apply(scene.kubectl, binding());
+
 describe('a selector', () => {
   it('finds none in an empty namespace, then one, then two, then one', async () => {
     const domain = 'selector.objects.test';
+    await take();
     const publisher = sources.start(domain);
     const source = { configMap: { selector: { matchLabels: { team: 'pki' } } } };
     const own = await sources.beside(publisher, domain, source);
+    // An empty list has no object that could tell of it.
+    await untilNot(domain, 'SourcePending').finally(giveBack);
     const bundle = await untilNot(domain, 'SourceNotFound');
     expect(conditionOf(bundle, 'Ready')?.message).toContain(
       `there is no ConfigMap with the labels team=pki in namespace ${scene.sources}`,
@@ -188,11 +197,6 @@ describe('a Secret', () => {
 });
 
 describe('the rights to the namespace of sources', () => {
-  const account = { namespace: 'object-sources' };
-  const binding = () => roleBinding(sourcesRole, scene.sources, account);
-  const take = () => sources.remove('rolebinding', binding().metadata.name);
-  const giveBack = () => apply(scene.kubectl, binding());
-
   it('taken away while a Secret changes: it is unreadable, and read when they are back', async () => {
     const domain = 'forbidden.objects.test';
     const publisher = sources.start(domain);
