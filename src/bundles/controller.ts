@@ -109,6 +109,10 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     observer: observerOf(clusterTrustBundles.plural),
     onChange: targetChanged,
   });
+  const isFresh = (): boolean => {
+    const contact = api.lastContact();
+    return contact !== undefined && clock.monotonic() - contact <= timing.staleMs;
+  };
   const objects = startSourceObjects({
     client,
     namespace: options.sources.namespace,
@@ -129,7 +133,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
       staleMs: timing.staleMs,
       step: options.step,
     },
-    places: { authorities: options.authorityAnchors, objects, ...options.sources, api },
+    places: { authorities: options.authorityAnchors, objects, ...options.sources, api, isFresh },
     announcer,
     verifyMs: timing.verifyMs,
   });
@@ -215,7 +219,10 @@ export function startBundleController(options: BundleControllerOptions): BundleC
 
   return {
     authorityChanged: (name) => enqueue(bundles.index('authority', name)),
-    resync,
+    resync() {
+      reconciler.forgetAll();
+      resync();
+    },
     verifyPublished: (trustDomain, anchorSha256, signal) =>
       verifyPublished({ client, resource: () => api.resource(), signal }, trustDomain, anchorSha256),
     synced: reflector.synced,

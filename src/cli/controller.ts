@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { productVersion } from '#cli/version.ts';
-import { errorRow, MangroveError } from '#errors/error.ts';
+import { advice, MangroveError } from '#errors/error.ts';
 import { startMangrove } from '#main.ts';
 import { loadConfig } from '#ops/config.ts';
 import { configFields } from '#ops/config-schema.ts';
@@ -28,7 +28,7 @@ export function controllerCommand(): Command {
     const end = await Promise.race([ended, mangrove.refused]);
     const refusal = end instanceof MangroveError ? end : undefined;
     if (refusal === undefined) log.info({ signal: end }, 'draining');
-    else log.fatal({ code: refusal.code }, `${refusal.message}. ${errorRow(refusal).fix}`);
+    else log.fatal({ code: refusal.code }, advice(refusal));
     await mangrove.stop();
     if (refusal !== undefined) throw refusal;
     log.info('mangrove ended');

@@ -61,3 +61,9 @@ export function errorRow(error: unknown): ErrorRow {
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What is wrong, what to do about it, and the code to look it up by (docs/errors.md), as one text for people. */
+export function advice(error: unknown): string {
+  const code = errorCode(error);
+  return `${errorMessage(error)}. ${errorRow(error).fix}${code === undefined ? '' : ` (${code})`}`;
+}

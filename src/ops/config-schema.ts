@@ -80,7 +80,7 @@ export const configSchema = z.strictObject({
       directory: z
         .string()
         .min(1)
-        .default('/etc/mangrove/sources')
+        .default('/sources')
         .describe('Directory of the files that TrustBundles may read roots from; they name an entry of it.'),
     })
     .prefault({}),

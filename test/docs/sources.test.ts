@@ -80,7 +80,6 @@ describe('every other example', () => {
     const kustomization = { resources: ['base'], patches: [{ path: 'patch.yaml' }] };
     writeFileSync(join(directory, 'kustomization.yaml'), JSON.stringify(kustomization));
     const patched = await scene.kubectl(['kustomize', directory]);
-    expect(patched).toContain('name: MANGROVE_SOURCES_DIRECTORY\n          value: /sources');
     expect(patched).toContain('mountPath: /sources/corporate');
     expect(patched).toContain('mountPath: /etc/mangrove');
   });

@@ -23,7 +23,7 @@ describe('a configuration', () => {
     expect(parseConfig('replica: mangrove-0', nothing)).toEqual({
       replica: 'mangrove-0',
       namespace: 'mangrove-system',
-      sources: { namespace: 'mangrove-trust', directory: '/etc/mangrove/sources' },
+      sources: { namespace: 'mangrove-trust', directory: '/sources' },
       ledger: { path: '/var/lib/mangrove/ledger.db' },
       http: { port: 8080 },
       leaderElection: { leaseDurationSeconds: 15, renewDeadlineSeconds: 10, retryPeriodSeconds: 2 },

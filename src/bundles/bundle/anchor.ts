@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { errorCode, errorMessage, MangroveError } from '#errors/error.ts';
 import type { Certificate } from '#x509/certificate.ts';
 import { isSelfIssued, isSignedBy, parseCertificate } from '#x509/certificate.ts';
@@ -62,15 +63,25 @@ export function pemBlocks(text: string | Uint8Array): Buffer[] {
 }
 
 /**
+ * Anchors that were read before, by fingerprint: a pure function of the bytes, whose signatures cost up to 2 ms each on the
+ * thread that also signs, and which is asked again at each look at a source.
+ */
+const proven = new Map<string, Anchor>();
+const mostProven = 4096;
+
+/**
  * Reads one anchor. Whether it is valid now is a matter of the bundle, not of the anchor: see {@link admission}.
  * @param where names the certificate in messages, such as `certificate 2`.
  * @throws MangroveError BUNDLE_ANCHOR_*
  */
 export function parseAnchor(der: Buffer, where: string): Anchor {
+  const fingerprint = hash('sha256', der);
+  const known = proven.get(fingerprint);
+  if (known !== undefined) return known;
   const certificate = readCertificate(der, where);
   const subject = formatName(certificate.subject);
   requireRoot(certificate, `${where} (${subject})`);
-  return {
+  const anchor: Anchor = {
     der: certificate.der,
     sha256: certificate.sha256,
     subject,
@@ -78,6 +89,9 @@ export function parseAnchor(der: Buffer, where: string): Anchor {
     notAfter: certificate.notAfter,
     spiffeTrustDomain: spiffeTrustDomain(certificate),
   };
+  if (proven.size >= mostProven) proven.clear();
+  proven.set(fingerprint, anchor);
+  return anchor;
 }
 
 function readCertificate(der: Buffer, where: string): Certificate {

@@ -107,6 +107,9 @@ const anchorStatus = z.object({
   vanishedTime: timeField
     .optional()
     .describe('When it vanished from its source, which retains it for a while.'),
+  withheldTime: timeField
+    .optional()
+    .describe('When no source gave it any more; it stays until somebody agrees to lose it.'),
 });
 
 const sourceStatus = z.object({
@@ -217,6 +220,7 @@ export function parseTrustBundleSpec(raw: unknown): TrustBundleSpec {
     throw new MangroveError('BUNDLE_SPEC_INVALID', describeIssues(result.error.issues, raw, 'spec'));
   }
   requireDistinctSources(result.data);
+  requireRoomForStatus(result.data);
   return result.data;
 }
 
@@ -231,4 +235,17 @@ function requireDistinctSources({ sources }: TrustBundleSpec): void {
     }
     seen.add(key);
   }
+}
+
+/** etcd takes 1.5 MiB for one object, and the status needs its part of it. */
+const maxInline = 786_432;
+
+/** @throws MangroveError BUNDLE_SPEC_INVALID for an object whose status could not be written any more */
+function requireRoomForStatus({ sources }: TrustBundleSpec): void {
+  const size = sources.reduce((sum, { inline }) => sum + (inline?.pem.length ?? 0), 0);
+  if (size <= maxInline) return;
+  throw new MangroveError(
+    'BUNDLE_SPEC_INVALID',
+    `spec.sources: all inline PEM together has ${size} characters, more than ${maxInline}: put it into a ConfigMap`,
+  );
 }

@@ -5,7 +5,7 @@ import type { TargetReport } from '#bundles/controller/target.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
 import { shortened } from '#bundles/source/filter.ts';
 import { withheldError } from '#bundles/source/shrink.ts';
-import { type ErrorCode, errorCode, errorMessage, errorRow, MangroveError } from '#errors/error.ts';
+import { advice, type ErrorCode, errorCode, errorMessage, errorRow, MangroveError } from '#errors/error.ts';
 import type { EventRecorder } from '#kube/event.ts';
 import { formatTime } from '#kube/micro-time.ts';
 
@@ -26,6 +26,8 @@ export interface BundleObserver {
 export interface Announcer {
   /** Tells events, log and observer what a reconcile found; what was said before is not said again. */
   announce(object: TrustBundle, findings: Findings): void;
+  /** What an operator agreed to lose is in no target any more. */
+  consented(object: TrustBundle, fingerprints: readonly string[]): void;
   /** The TrustBundle was deleted and its targets stay. */
   kept(object: TrustBundle, targets: readonly string[]): void;
 }
@@ -62,8 +64,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     }
     log.warn({ trustBundle: name, about, code, error: message }, 'a bundle has a fault');
     if (code !== undefined && quiet.has(code)) return;
-    const { reason, fix } = errorRow(error);
-    events.record(object, { type: 'Warning', reason, message: `${message}. ${fix}` });
+    events.record(object, { type: 'Warning', reason: errorRow(error).reason, message: advice(error) });
   }
 
   function sources(
@@ -81,7 +82,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     );
     observer.sources?.(name, new Map(states));
     untimely(object, assembly);
-    losses(object, assembly);
+    fault(object, 'shrink', withheldError(assembly.withheld));
     const { bundle } = assembly;
     observer.withheld?.(name, assembly.withheld.length);
     if (bundle === undefined) return;
@@ -100,17 +101,6 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
       fault(object, `anchor/${sha256}`, new MangroveError('BUNDLE_ANCHOR_NOT_YET_VALID', message));
     }
     for (const { sha256 } of bundle?.anchors ?? []) fault(object, `anchor/${sha256}`, undefined);
-  }
-
-  /** What a change of the sources takes away, or would. */
-  function losses(object: TrustBundle, { withheld, consented }: Assembly): void {
-    fault(object, 'shrink', withheldError(withheld));
-    if (consented.length === 0) return;
-    const { name } = object.metadata;
-    const fingerprints = consented.map(({ sha256 }) => sha256);
-    log.info({ trustBundle: name, fingerprints }, 'roots leave with the consent of an operator');
-    const message = `Left the bundle, as agreed: ${shortened(fingerprints)}`;
-    events.record(object, { type: 'Normal', reason: 'RemovalConsented', message });
   }
 
   function target(object: TrustBundle, report: TargetReport): void {
@@ -134,6 +124,14 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
       if ('invalid' in findings) return;
       sources(object, findings);
       for (const report of findings.targets) target(object, report);
+    },
+    consented(object, fingerprints) {
+      log.info(
+        { trustBundle: object.metadata.name, fingerprints },
+        'roots have left with the consent of an operator',
+      );
+      const message = `Not in the bundle any more, as agreed: ${shortened(fingerprints)}`;
+      events.record(object, { type: 'Normal', reason: 'RemovalConsented', message });
     },
     kept(object, targets) {
       const { name, uid = '' } = object.metadata;

@@ -1,5 +1,4 @@
 import { errorMessage, MangroveError } from '#errors/error.ts';
-import { isNotFound } from '#kube/error.ts';
 
 interface Observed {
   readonly metadata: {
@@ -11,7 +10,7 @@ interface Observed {
 
 /** Content of objects of which a watch brings less than all; each is read once for each of its versions. */
 export interface ReadOnce<Seen, Content> {
-  /** @throws MangroveError BUNDLE_SOURCE_NOT_FOUND, BUNDLE_SOURCE_UNREADABLE */
+  /** @throws MangroveError BUNDLE_SOURCE_UNREADABLE */
   read(seen: Seen): Promise<Content>;
   /** The object is gone. */
   forget(name: string): void;
@@ -30,9 +29,10 @@ export function readOnce<Seen extends Observed, Content>(
       return await fetch(seen);
     } catch (cause) {
       const { name } = seen.metadata;
-      throw isNotFound(cause)
-        ? new MangroveError('BUNDLE_SOURCE_NOT_FOUND', `${kind} ${name} is gone`, { cause })
-        : new MangroveError('BUNDLE_SOURCE_UNREADABLE', `${kind} ${name}: ${errorMessage(cause)}`, { cause });
+      // Also when it is gone: that is for the watch to say, which then knows of all that there are.
+      throw new MangroveError('BUNDLE_SOURCE_UNREADABLE', `${kind} ${name}: ${errorMessage(cause)}`, {
+        cause,
+      });
     }
   }
 

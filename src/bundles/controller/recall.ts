@@ -2,19 +2,24 @@ import { type Anchor, parseAnchor } from '#bundles/bundle/anchor.ts';
 import { bundleHash, decodePublished } from '#bundles/bundle/bundle.ts';
 import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
 import type { Recalled } from '#bundles/source/memory.ts';
-import type { Published } from '#bundles/source/shrink.ts';
+import { isOurs, type LastPublished, type Published } from '#bundles/source/shrink.ts';
 
-/** The anchors that were published last, as far as the targets still show their bytes. */
+/** What was published last, by the status, with the bytes that the targets show. */
 export function recallPublished(
   status: TrustBundleStatus | undefined,
   published: readonly string[],
-): readonly Published[] {
+  now: number,
+): LastPublished {
   const bytes = new Map(published.flatMap((pem) => [...(decodePublished(pem) ?? [])]));
-  return (status?.anchors ?? []).flatMap(({ sha256, source }) => {
+  const anchors: Published[] = [];
+  const unseen: string[] = [];
+  for (const { sha256, source, notAfter, withheldTime } of status?.anchors ?? []) {
     const der = bytes.get(sha256);
     const anchor = der && readable(der);
-    return anchor === undefined ? [] : [{ anchor, source }];
-  });
+    if (anchor !== undefined) anchors.push({ anchor, source, withheld: withheldTime !== undefined });
+    else if (!isOurs(source) && Date.parse(notAfter) >= now) unseen.push(sha256);
+  }
+  return { anchors, unseen };
 }
 
 function readable(der: Buffer): Anchor | undefined {
@@ -24,6 +29,8 @@ function readable(der: Buffer): Anchor | undefined {
     return undefined;
   }
 }
+
+const gaveNothing: Recalled = { anchors: [], vanished: new Map(), goodAt: undefined };
 
 /**
  * What a source gave before this process began, from the status (which fingerprints, and the hash over all of them) and from
@@ -37,6 +44,8 @@ export function recallSource(
   published: readonly string[],
 ): Recalled | undefined {
   const before = status?.sources?.find(({ kind, name }) => `${kind}/${name}` === source);
+  // It was told of before, and never gave anything: nothing of it is published.
+  if (before !== undefined && before.hash === undefined) return gaveNothing;
   if (before?.hash === undefined || before.lastGoodTime === undefined) return undefined;
   const vanished = new Map<string, number>();
   const bytes = new Map(published.flatMap((pem) => [...(decodePublished(pem) ?? [])]));

@@ -15,7 +15,7 @@ import {
 } from '#bundles/controller/target.ts';
 import { type Assembly, assemble } from '#bundles/source/assembly.ts';
 import { createSourceMemory, type SourceMemory, type SourceReading } from '#bundles/source/memory.ts';
-import { CONSENT_ANNOTATION, consentOf, type Published } from '#bundles/source/shrink.ts';
+import { CONSENT_ANNOTATION, consentOf, type LastPublished } from '#bundles/source/shrink.ts';
 import type { Source } from '#bundles/source/source.ts';
 import { errorCode } from '#errors/error.ts';
 import type { ReconcileResult } from '#kube/controller.ts';
@@ -37,6 +37,8 @@ export interface Reconciler {
   /** A target changed, or without a name the API: what failed there may succeed now. */
   hasten(target?: string): void;
   forget(bundle: string): void;
+  /** Somebody else has led meanwhile: status and targets tell what is, and not what was seen before. */
+  forgetAll(): void;
 }
 
 /** Of one TrustBundle, in memory only. */
@@ -45,8 +47,8 @@ interface Memory {
   readonly sources: SourceMemory;
   /** By name of the ClusterTrustBundle. */
   readonly targets: Map<string, TargetMemory>;
-  /** What every target held when all was well last; undefined before the first look. */
-  before: readonly Published[] | undefined;
+  /** What every target held when all was well last; undefined before that. */
+  before: LastPublished | undefined;
 }
 
 function targetMemoryOf({ targets }: Memory, name: string): TargetMemory {
@@ -87,11 +89,16 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const memory = memoryOf(entry, trustDomain);
     const sources = sourcesOf(object.metadata.name, spec, places);
     const readings = await memory.sources.read(sources);
-    memory.before ??= recallPublished(object.status, publishedBy(entry));
-    const assembly = assemble(trustDomain, readings, Math.floor(clock.wall() / 1000), {
-      before: memory.before,
+    const now = clock.wall();
+    const before = memory.before ?? recallPublished(object.status, publishedBy(entry), now);
+    const assembly = assemble(trustDomain, readings, Math.floor(now / 1000), {
+      before,
       limitPercent: spec.maxShrinkPercent,
-      consent: consentOf(object.metadata.annotations),
+      // Who excludes a root by name has agreed to lose it.
+      consent: [
+        ...consentOf(object.metadata.annotations),
+        ...spec.sources.flatMap(({ exclude = [] }) => exclude),
+      ],
     });
     const targets = await Promise.all(
       entry.targets.map(({ name, target }) => {
@@ -109,7 +116,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         return settleTarget(task, targetMemoryOf(memory, name), tools);
       }),
     );
-    if (isPublished(assembly, targets)) memory.before = published(assembly.bundle, readings, memory.before);
+    memory.before = publishedNow(assembly, targets, readings, before) ?? memory.before;
     return { readings, assembly, targets, pollMs: pollMsOf(sources, readings) };
   }
 
@@ -129,6 +136,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       { ...object, metadata: { ...object.metadata, annotations } },
       { signal, metadataOnly: true },
     );
+    announcer.consented(object, consent);
     return { ...object, metadata: { ...object.metadata, ...metadata } };
   }
 
@@ -167,6 +175,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       }
     },
     forget: (bundle) => void memories.delete(bundle),
+    forgetAll: () => memories.clear(),
   };
 }
 
@@ -190,15 +199,31 @@ function isPublished(
   return assembly.bundle !== undefined && targets.every(({ error }) => error === undefined);
 }
 
-/** What is published now, and who gives it; what is withheld was given by whom it was given by before. */
-function published(
-  { anchors }: Bundle,
+/**
+ * What is published now, and who gives it; what is withheld was given by whom it was given by before. While a target fails, what was let
+ * go is gone for the others: it must not come back. Undefined when no target holds the bundle.
+ */
+function publishedNow(
+  assembly: Assembly,
+  targets: readonly TargetReport[],
   readings: readonly SourceReading[],
-  before: readonly Published[],
-): readonly Published[] {
-  const givers = new Map(before.map(({ anchor, source }) => [anchor.sha256, source]));
+  before: LastPublished,
+): LastPublished | undefined {
+  const { bundle } = assembly;
+  if (bundle === undefined || targets.every(({ error }) => error !== undefined)) return undefined;
+  const withheld = new Set(assembly.withheld.map(({ sha256 }) => sha256));
+  const givers = new Map(before.anchors.map(({ anchor, source }) => [anchor.sha256, source]));
   for (const { name, anchors: given = [] } of readings.toReversed()) {
     for (const { sha256 } of given) givers.set(sha256, name);
   }
-  return anchors.map((anchor) => ({ anchor, source: givers.get(anchor.sha256) ?? '' }));
+  const known = new Set(before.anchors.map(({ anchor }) => anchor.sha256));
+  const whole = isPublished(assembly, targets);
+  const anchors = bundle.anchors
+    .filter(({ sha256 }) => whole || known.has(sha256))
+    .map((anchor) => ({
+      anchor,
+      source: givers.get(anchor.sha256) ?? '',
+      withheld: withheld.has(anchor.sha256),
+    }));
+  return { anchors, unseen: whole ? [] : before.unseen };
 }

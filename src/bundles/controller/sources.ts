@@ -18,6 +18,8 @@ export interface SourcePlaces {
   /** Namespace of `objects`. */
   readonly namespace: string;
   readonly api: Pick<ServedApi, 'cache' | 'resource' | 'whole'>;
+  /** Whether the watch of ClusterTrustBundles can be believed. */
+  readonly isFresh: () => boolean;
   /** Of file sources. */
   readonly directory: string;
 }
@@ -70,11 +72,13 @@ async function readObjects(
   return { anchors: objectAnchors(selection, await objects.find(kind, query)) };
 }
 
-/** Every ClusterTrustBundle. @throws MangroveError BUNDLE_API_ABSENT, BUNDLE_API_UNKNOWN, BUNDLE_SOURCE_PENDING */
-function published({ api }: SourcePlaces) {
+/** Every ClusterTrustBundle. @throws MangroveError BUNDLE_API_ABSENT, BUNDLE_API_UNKNOWN, BUNDLE_SOURCE_PENDING, BUNDLE_SOURCE_UNREADABLE */
+function published({ api, isFresh }: SourcePlaces) {
   api.resource();
   const all = api.cache()?.list();
   if (all === undefined)
     throw new MangroveError('BUNDLE_SOURCE_PENDING', 'the ClusterTrustBundles are not read yet');
+  if (!isFresh())
+    throw new MangroveError('BUNDLE_SOURCE_UNREADABLE', 'the ClusterTrustBundles cannot be watched');
   return all;
 }

@@ -6,7 +6,7 @@ import type { TargetReport } from '#bundles/controller/target.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
 import type { SourceReading } from '#bundles/source/memory.ts';
 import { withheldError } from '#bundles/source/shrink.ts';
-import { errorMessage, errorRow } from '#errors/error.ts';
+import { advice, errorRow } from '#errors/error.ts';
 import { findCondition, setCondition } from '#kube/condition.ts';
 import { formatTime } from '#kube/micro-time.ts';
 import type { Condition } from '#kube/object.ts';
@@ -45,7 +45,7 @@ export function trustBundleStatus(findings: Findings, context: StatusContext): T
     ...observed,
     ...(bundle === undefined
       ? kept(before)
-      : { hash: bundle.sha256, anchors: anchorStatus(bundle.anchors, readings, context) }),
+      : { hash: bundle.sha256, anchors: anchorStatus(bundle.anchors, findings, context) }),
     sources: readings.map((reading) => sourceStatus(reading, before)),
     targets: targets.map(targetStatus),
     conditions: conditions(findings, context),
@@ -62,9 +62,10 @@ function kept(before: TrustBundleStatus | undefined): Pick<TrustBundleStatus, 'h
 
 function anchorStatus(
   anchors: readonly Anchor[],
-  readings: readonly SourceReading[],
+  { readings, assembly }: Extract<Findings, { readings: unknown }>,
   { before, now }: StatusContext,
 ): NonNullable<TrustBundleStatus['anchors']> {
+  const withheld = new Set(assembly.withheld.map(({ sha256 }) => sha256));
   const last = new Map(before?.anchors?.map((anchor) => [anchor.sha256, anchor]));
   const held = new Set(anchors.map(({ sha256 }) => sha256));
   const unread = new Set(readings.filter((reading) => reading.anchors === undefined).map(({ name }) => name));
@@ -78,6 +79,7 @@ function anchorStatus(
       source,
       since: last.get(sha256)?.since ?? formatTime(now),
       ...(vanishedAt !== undefined && { vanishedTime: formatTime(vanishedAt) }),
+      ...(withheld.has(sha256) && { withheldTime: last.get(sha256)?.withheldTime ?? formatTime(now) }),
     };
   });
   // What an unread source gave is not in this bundle, but still in the targets, and is recalled from here.
@@ -132,7 +134,7 @@ function targetStatus({ name, apiVersion, hash, verifiedAt, error }: TargetRepor
 
 /** What is wrong and what to do about it. */
 function errorText(error: unknown): string {
-  return `${errorMessage(error)}. ${errorRow(error).fix}`.slice(0, MAX_ERROR);
+  return advice(error).slice(0, MAX_ERROR);
 }
 
 type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
@@ -172,7 +174,7 @@ function ready(findings: Findings): Told {
   const { readings, assembly } = findings;
   const bad = readings.find((reading) => reading.error !== undefined);
   if (bad !== undefined)
-    return failed('Ready', bad.error, `; source ${bad.name} keeps its last good content`);
+    return failed('Ready', bad.error, ` Source ${bad.name} keeps its last good content.`);
   const withheld = withheldError(assembly.withheld);
   if (withheld !== undefined) return failed('Ready', withheld);
   const out = [...leftOut('expired', assembly.expired), ...leftOut('not yet valid', assembly.early)].join('');
@@ -210,8 +212,7 @@ function conflicted(findings: Findings, known: readonly Condition[]): Told[] {
 }
 
 function failed(type: string, error: unknown, more = ''): Told {
-  const { reason, fix } = errorRow(error);
-  return { type, status: 'False', reason, message: `${errorMessage(error)}${more}. ${fix}` };
+  return { type, status: 'False', reason: errorRow(error).reason, message: `${advice(error)}${more}` };
 }
 
 /**
@@ -225,7 +226,7 @@ export function needsWrite(
 ): boolean {
   if (before === undefined || !isDeepStrictEqual(timeless(before), timeless(after))) return true;
   const [then, now] = [newestTime(before), newestTime(after)];
-  return then !== undefined && now !== undefined && now - then >= refreshMs;
+  return then !== undefined && now !== undefined && Math.abs(now - then) >= refreshMs;
 }
 
 /** The status without the times that move by themselves. */

@@ -1,7 +1,7 @@
 import { type Anchor, admission } from '#bundles/bundle/anchor.ts';
 import { type Bundle, makeBundle } from '#bundles/bundle/bundle.ts';
 import type { SourceReading } from '#bundles/source/memory.ts';
-import { type ShrinkRule, shrinkage } from '#bundles/source/shrink.ts';
+import { isOurs, type ShrinkRule, shrinkage } from '#bundles/source/shrink.ts';
 
 /** One bundle made from the readings of its sources at one instant. */
 export interface Assembly {
@@ -14,11 +14,9 @@ export interface Assembly {
   readonly early: readonly Anchor[];
   /** In the bundle although no source gives them any more, for nobody agreed to lose so many. */
   readonly withheld: readonly Anchor[];
-  /** Not in the bundle any more because somebody agreed to it. */
-  readonly consented: readonly Anchor[];
   /**
-   * True when a source was never read since the start: its anchors are unknown, so whoever publishes this bundle may
-   * add to a target but must not remove from it.
+   * True when a source was never read since the start, or what must stay is not at hand: some anchors are unknown, so whoever
+   * publishes this bundle may add to a target but must not remove from it.
    */
   readonly partial: boolean;
   /** Epoch seconds at which the set changes by itself: the next root to expire, to join or to be let go; Infinity for never. */
@@ -26,7 +24,7 @@ export interface Assembly {
 }
 
 /** Nothing was published before. */
-const unlimited: ShrinkRule = { before: [], limitPercent: 100, consent: [] };
+const unlimited: ShrinkRule = { before: { anchors: [], unseen: [] }, limitPercent: 100, consent: [] };
 
 /** Pools what the sources are worth at that second; never throws for what a source holds. */
 export function assemble(
@@ -36,12 +34,12 @@ export function assemble(
   rule: ShrinkRule = unlimited,
 ): Assembly {
   const given = readings.flatMap((reading) => reading.anchors ?? []);
-  const { withheld, consented } = shrinkage(
-    {
-      ...rule,
-      before: rule.before.filter(({ anchor }) => admission(anchor, nowSeconds).state !== 'expired'),
-    },
-    new Set(given.map(({ sha256 }) => sha256)),
+  const anchors = rule.before.anchors.filter(
+    ({ anchor }) => admission(anchor, nowSeconds).state !== 'expired',
+  );
+  const { withheld, blind } = shrinkage(
+    { ...rule, before: { ...rule.before, anchors } },
+    { anchors: new Set(given.map(({ sha256 }) => sha256)), authorities: liveAuthorities(readings) },
   );
   const admitted: Anchor[] = [];
   const expired: Anchor[] = [];
@@ -59,8 +57,15 @@ export function assemble(
     changesAt = Math.min(changesAt, verdict.until);
     (verdict.state === 'admitted' ? admitted : early).push(anchor);
   }
-  const partial = readings.some((reading) => reading.anchors === undefined);
-  return { ...pool(trustDomain, admitted), expired, early, withheld, consented, partial, changesAt };
+  const partial = blind || readings.some((reading) => reading.anchors === undefined);
+  return { ...pool(trustDomain, admitted), expired, early, withheld, partial, changesAt };
+}
+
+function liveAuthorities(readings: readonly SourceReading[]): ReadonlySet<string> {
+  const live = readings.filter(
+    ({ name, anchors = [], error }) => isOurs(name) && error === undefined && anchors.length > 0,
+  );
+  return new Set(live.map(({ name }) => name));
 }
 
 function pool(trustDomain: string, anchors: readonly Anchor[]): Pick<Assembly, 'bundle' | 'error'> {

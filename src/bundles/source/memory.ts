@@ -22,8 +22,8 @@ export interface SourceReading {
 
 /** What a source gave before this process began. */
 export type Recalled = Pick<SourceReading, 'anchors' | 'vanished'> & {
-  /** Wall clock, ms. */
-  readonly goodAt: number;
+  /** Wall clock, ms; undefined when it is known that it never gave anything. */
+  readonly goodAt: number | undefined;
 };
 
 /** Last good content of the sources of one TrustBundle: a bad source freezes itself and nobody else. */
@@ -45,7 +45,7 @@ type Before = Pick<SourceReading, 'anchors' | 'vanished' | 'goodAt'>;
 const nothing: Before = { anchors: undefined, vanished: new Map(), goodAt: undefined };
 
 export function createSourceMemory({ trustDomain, now, recall }: SourceMemoryOptions): SourceMemory {
-  let lastGood = new Map<string, SourceReading>();
+  let lastGood = new Map<string, Before>();
   return {
     async read(sources) {
       const readings = await Promise.all(
@@ -55,10 +55,20 @@ export function createSourceMemory({ trustDomain, now, recall }: SourceMemoryOpt
           return readOne(source, trustDomain, before, now);
         }),
       );
-      lastGood = new Map(readings.map((reading) => [reading.name, reading]));
+      lastGood = new Map(readings.map((reading) => [reading.name, remembered(reading, lastGood)]));
       return readings;
     },
   };
+}
+
+/** What a source that fails gave before is not forgotten when its time is over: a clock may have jumped, or its terms change. */
+function remembered(reading: SourceReading, lastGood: ReadonlyMap<string, Before>): Before {
+  return reading.error === undefined ? reading : (lastGood.get(reading.name) ?? recalled(reading));
+}
+
+/** Of a source that was never read well since the start: as it was recalled, if it was. */
+function recalled({ anchors, vanished, goodAt }: SourceReading): Before {
+  return anchors === undefined || anchors.length === 0 ? nothing : { anchors, vanished, goodAt };
 }
 
 async function readOne(

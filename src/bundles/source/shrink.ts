@@ -6,12 +6,20 @@ export interface Published {
   readonly anchor: Anchor;
   /** Who gave it, such as `configMap/corporate`. */
   readonly source: string;
+  /** No source gave it any more then: it stayed because nobody had agreed to lose it. */
+  readonly withheld: boolean;
+}
+
+/** What was published last, by the status and by what the targets show. */
+export interface LastPublished {
+  readonly anchors: readonly Published[];
+  /** Fingerprints of those whose bytes no target shows now, so that they cannot be published again. */
+  readonly unseen: readonly string[];
 }
 
 /** What a bundle may lose at once. */
 export interface ShrinkRule {
-  /** What was published last, as far as its bytes are known. */
-  readonly before: readonly Published[];
+  readonly before: LastPublished;
   /** Percent of it that a change may take away unasked. */
   readonly limitPercent: number;
   /** Fingerprints whose removal an operator agreed to. */
@@ -21,28 +29,41 @@ export interface ShrinkRule {
 export interface Shrinkage {
   /** Gone from every source, and published all the same: nobody agreed to so large a loss. */
   readonly withheld: readonly Anchor[];
-  /** Gone because somebody agreed to it. */
-  readonly consented: readonly Anchor[];
+  /** Something would have to be withheld whose bytes are not at hand: targets may grow, and must not shrink. */
+  readonly blind: boolean;
+}
+
+/** What the sources give now. */
+export interface Given {
+  /** Fingerprints. */
+  readonly anchors: ReadonlySet<string>;
+  /** Authorities of ours that can be read now and have a root: what they do not give any more they have retired. */
+  readonly authorities: ReadonlySet<string>;
 }
 
 /**
  * What stays although no source gives it any more. A source that is emptied by accident, or replaced by another set, must not
  * end the trust of every workload within a minute; the roots of an authority of ours leave when it retires them, and only then.
- * @param given fingerprints that the sources give now
  */
-export function shrinkage(
-  { before, limitPercent, consent }: ShrinkRule,
-  given: ReadonlySet<string>,
-): Shrinkage {
-  const removed = before.filter(({ anchor, source }) => !given.has(anchor.sha256) && !isOurs(source));
-  const consented = removed.filter(({ anchor }) => consent.includes(anchor.sha256));
+export function shrinkage({ before, limitPercent, consent }: ShrinkRule, given: Given): Shrinkage {
+  const removed = before.anchors.filter(
+    ({ anchor, source }) => !given.anchors.has(anchor.sha256) && !given.authorities.has(source),
+  );
   const unasked = removed.filter(({ anchor }) => !consent.includes(anchor.sha256));
-  const isSmall = unasked.length * 100 <= before.length * limitPercent;
+  const unseen = before.unseen.filter((sha256) => !given.anchors.has(sha256) && !consent.includes(sha256));
+  // What is withheld stays so: it must not leave because of what has joined the bundle since.
+  const earlier = unasked.filter(({ withheld }) => withheld);
+  const total = before.anchors.filter(({ withheld }) => !withheld).length + before.unseen.length;
+  const isSmall = (unasked.length - earlier.length + unseen.length) * 100 <= total * limitPercent;
   const anchors = (published: readonly Published[]): Anchor[] => published.map(({ anchor }) => anchor);
-  return { withheld: isSmall ? [] : anchors(unasked), consented: anchors(consented) };
+  return {
+    withheld: anchors(isSmall ? earlier : unasked),
+    blind: !isSmall && unseen.length > 0,
+  };
 }
 
-function isOurs(source: string): boolean {
+/** Whether it is an authority of ours: its own rules say when a root leaves. */
+export function isOurs(source: string): boolean {
   return source.startsWith('authority/');
 }
 

@@ -6,7 +6,7 @@ import type { FindSigner, Signer } from '#ca/issuance/signer.ts';
 import { decide, provenLeaf } from '#csr/signing-request/decision.ts';
 import { checkLive, type LiveUids } from '#csr/signing-request/live-identity.ts';
 import type { SigningRequest } from '#csr/signing-request/signing-request.ts';
-import { type ErrorCode, errorCode, errorMessage, errorRow } from '#errors/error.ts';
+import { advice, type ErrorCode, errorCode, errorRow } from '#errors/error.ts';
 
 /** What is written to a request that awaits its signature. */
 export type Answer =
@@ -103,6 +103,6 @@ function refusal(error: unknown): Answer {
     outcome: 'refused',
     code,
     reason: row.reason,
-    message: `${errorMessage(error)}. ${row.fix} (${code})`,
+    message: advice(error),
   };
 }

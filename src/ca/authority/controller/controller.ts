@@ -10,7 +10,7 @@ import type {
 import { formatTimestamp } from '#ca/authority/secret.ts';
 import { describeAuthorities } from '#ca/authority/status.ts';
 import type { AuthorityStore } from '#ca/authority/store.ts';
-import { errorCode, errorMessage, errorRow, MangroveError } from '#errors/error.ts';
+import { advice, errorCode, errorRow, MangroveError } from '#errors/error.ts';
 import type { Cache } from '#kube/cache.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { setCondition } from '#kube/condition.ts';
@@ -144,8 +144,8 @@ export function createAuthorityReconciler(
   async function reportFailure(raw: CertificateAuthority, error: unknown): Promise<void> {
     const code = errorCode(error);
     if (code?.startsWith('CA_') !== true && code !== 'KUBE_FORBIDDEN' && code !== 'KUBE_INVALID') return;
-    const { reason, fix } = errorRow(error);
-    const message = `${errorMessage(error)}. ${fix} (${code})`;
+    const { reason } = errorRow(error);
+    const message = advice(error);
     options.events.record(raw, { type: 'Warning', reason, message });
     await report(raw, { ...raw.status, ...conditions(raw, { status: 'False', reason, message }) });
   }

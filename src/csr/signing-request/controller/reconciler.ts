@@ -9,7 +9,7 @@ import {
 import type { Backlog } from '#csr/signing-request/controller/backlog.ts';
 import type { Share } from '#csr/signing-request/controller/share.ts';
 import { awaitsSignature, withCertificate, withFailure } from '#csr/signing-request/signing-request.ts';
-import { errorCode, errorMessage, errorRow } from '#errors/error.ts';
+import { advice, errorRow } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { ignoreNotFound, isConflict, isNotFound, isOutcomeUnknown } from '#kube/error.ts';
 import type { EventRecorder } from '#kube/event.ts';
@@ -120,10 +120,9 @@ export function createSigningRequestReconciler(
   }
 
   function postpone(request: CertificateSigningRequest, error: unknown): void {
-    const { reason, fix } = errorRow(error);
-    const code = errorCode(error);
+    const { reason } = errorRow(error);
     options.observer.postponed(reason);
-    const message = `not signed yet, will be tried again: ${errorMessage(error)}. ${fix}${code === undefined ? '' : ` (${code})`}`;
+    const message = `not signed yet, will be tried again: ${advice(error)}`;
     options.events.record(request, { type: 'Warning', reason, message });
   }
 
