@@ -34,7 +34,11 @@ describe('a selector', () => {
     const source = { configMap: { selector: { matchLabels: { team: 'pki' } } } };
     const own = await sources.beside(publisher, domain, source);
     // An empty list has no object that could tell of it.
-    await untilNot(domain, 'SourcePending').finally(giveBack);
+    try {
+      await untilNot(domain, 'SourcePending');
+    } finally {
+      await giveBack();
+    }
     const bundle = await untilNot(domain, 'SourceNotFound');
     expect(conditionOf(bundle, 'Ready')?.message).toContain(
       `there is no ConfigMap with the labels team=pki in namespace ${scene.sources}`,

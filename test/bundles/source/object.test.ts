@@ -128,7 +128,7 @@ describe('keys', () => {
 
 describe('text that is no list of roots', () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
   const secret = 'correct horse battery staple';
 
   const bad: readonly [string, (texts: readonly string[]) => string | Buffer, RegExp][] = [

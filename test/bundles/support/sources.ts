@@ -43,7 +43,7 @@ export function sourcesOf(scene: OpenScene) {
     const own = await makeRoot({ subject: `CN=${domain}` });
     publisher.setAuthority(domain, known(domain, own));
     const sources = [{ authority: { name: domain } }, source];
-    await apply(kubectl, trustBundle(domain, [], { sources, ...more } as never));
+    await apply(kubectl, trustBundle(domain, [], { sources, ...more }));
     return own;
   }
 
@@ -78,6 +78,4 @@ export const rootPem = async (): Promise<readonly [Buffer, string]> => {
 };
 
 export const privateKeyPem = (): string =>
-  generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    .privateKey.export({ type: 'pkcs8', format: 'pem' })
-    .toString();
+  generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' });
