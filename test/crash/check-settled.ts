@@ -56,7 +56,8 @@ export function* checkSecrecy(evidence: Evidence): Iterable<string> {
     evidence.log +
     JSON.stringify(evidence.watcher.history('authorities')) +
     JSON.stringify(evidence.watcher.history('trustBundles'));
-  if (elsewhere.includes('PRIVATE KEY')) yield 'a private key stands in a log or a status';
+  // With the dashes of its line: a refusal may well say what it is that it refuses.
+  if (elsewhere.includes('PRIVATE KEY-----')) yield 'a private key stands in a log or a status';
   for (const { object } of authoritySecrets(evidence)) {
     const encoded = object.data?.['tls.key'] ?? '';
     // The middle of its base64, which no header shares.
