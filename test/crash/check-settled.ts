@@ -54,8 +54,9 @@ function* conditionsOf(what: string, object: Seen | undefined, types: readonly s
 export function* checkSecrecy(evidence: Evidence): Iterable<string> {
   const elsewhere =
     evidence.log +
-    JSON.stringify(evidence.watcher.history('authorities')) +
-    JSON.stringify(evidence.watcher.history('trustBundles'));
+    JSON.stringify(evidence.watcher.history('authorities').map(({ object }) => object.status)) +
+    // What others paste into a specification is theirs.
+    JSON.stringify(evidence.watcher.history('trustBundles').map(({ object }) => object.status));
   // With the dashes of its line: a refusal may well say what it is that it refuses.
   if (elsewhere.includes('PRIVATE KEY-----')) yield 'a private key stands in a log or a status';
   for (const { object } of authoritySecrets(evidence)) {
