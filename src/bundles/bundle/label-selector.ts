@@ -57,7 +57,7 @@ export function selects(
   );
 }
 
-/** `constructor` is the name of a label as good as any, and a member of every object. */
+/** A label may be called `constructor`, which every object has as a member. */
 function valueOf(labels: Labels, key: string): string | undefined {
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }

@@ -47,7 +47,7 @@ export interface ServedApi {
   cache(): Cache<ClusterTrustBundle> | undefined;
   /**
    * With its content, which the cache holds of our own only.
-   * @throws MangroveError BUNDLE_SOURCE_NOT_FOUND, BUNDLE_SOURCE_UNREADABLE
+   * @throws MangroveError BUNDLE_SOURCE_UNREADABLE
    */
   whole(object: ClusterTrustBundle): Promise<ClusterTrustBundle>;
   /** Monotonic ms of the last word from the server on that cache. */
