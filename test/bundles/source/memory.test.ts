@@ -269,3 +269,15 @@ describe('the terms of a source', () => {
     expect(await anchorsOf(memory, { include: [one.sha256] }, [one, two])).toMatchObject({ anchors: [one] });
   });
 });
+
+it('keeps in memory what it gives out no more: a clock that jumped ahead and came back ends nothing', async () => {
+  let now = 1_000;
+  const memory = createSourceMemory({ ...options, now: () => now });
+  const terms = { ...strictTerms, keepLastSeconds: 60 };
+  const failing = { ...bad('a'), terms };
+  await memory.read([{ ...good('a', one), terms }]);
+  now = 3_600_000;
+  expect(await memory.read([failing])).toMatchObject([{ anchors: [] }]);
+  now = 2_000;
+  expect(await memory.read([failing])).toMatchObject([{ anchors: [one] }]);
+});
