@@ -9,8 +9,6 @@ import { ipAddress } from './ip-address.ts';
 /** A test case in the format of x509-limbo (limbo-schema.json), as far as it is used here. */
 export interface LimboCase {
   readonly id: string;
-  readonly features: readonly string[];
-  readonly description: string;
   readonly validation_kind: 'CLIENT' | 'SERVER';
   readonly trusted_certs: readonly string[];
   readonly untrusted_intermediates: readonly string[];
@@ -20,7 +18,6 @@ export interface LimboCase {
   readonly expected_peer_name: LimboName | null;
   readonly expected_peer_names: readonly LimboName[];
   readonly max_chain_depth: number | null;
-  readonly crls: readonly string[];
 }
 
 interface LimboName {
