@@ -13,6 +13,7 @@ export async function measure(benchmark: Benchmark): Promise<Report> {
   const floors: number[] = [];
   const ratios: number[] = [];
   const latencies: number[] = [];
+  let rss: number;
   try {
     for (let round = 0; round < warmUpRounds; round++) await run.round(warmUpMs);
     let before = await run.floor(roundMs);
@@ -26,6 +27,8 @@ export async function measure(benchmark: Benchmark): Promise<Report> {
       before = after;
       for (const latency of sample.latencies) latencies.push(latency);
     }
+    // A program in a process of its own is gone after the close.
+    rss = run.resident?.() ?? process.memoryUsage.rss();
   } finally {
     await run.close();
   }
@@ -37,7 +40,7 @@ export async function measure(benchmark: Benchmark): Promise<Report> {
     ratio: rounded(quantile(ratios, 0.5) ?? 0),
     p50: rounded(quantile(latencies, 0.5)),
     p99: rounded(quantile(latencies, 0.99)),
-    rss: run.resident?.() ?? process.memoryUsage.rss(),
+    rss,
     rounds,
   };
 }
