@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { errorCode, errorMessage, errorRow } from '#errors/error.ts';
 import { type Clock, pause, systemClock } from '#kube/clock.ts';
 import { KubeError } from '#kube/error.ts';
+import { createLineLimit } from '#kube/line-limit.ts';
 import type { WorkQueue } from '#kube/work-queue.ts';
 
 /**
@@ -46,6 +47,9 @@ export interface ControllerOptions<Key extends string> {
   readonly clock?: Clock;
 }
 
+/** Of one error code. What is not told as a warning is told to those who debug. */
+const failureLines = { lines: 16, windowMs: 10_000 };
+
 export interface Controller {
   /** When the signal has aborted and the last reconcile has returned. */
   readonly done: Promise<void>;
@@ -57,6 +61,7 @@ export function startController<Key extends string>(options: ControllerOptions<K
   const log = options.log.child({ controller: name });
   /** Of the calls under way. */
   const deadlines = new Set<AbortController>();
+  const limit = createLineLimit({ ...failureLines, now: () => clock.monotonic() });
   let drained = false;
   observer.started?.(name, outcomes);
 
@@ -90,9 +95,16 @@ export function startController<Key extends string>(options: ControllerOptions<K
     const asked = error instanceof KubeError ? error.retryAfterMs : undefined;
     const delayMs = refused ? queue.addSlowly(key) : queue.addRateLimited(key, asked);
     const code = errorCode(error);
+    const { told, untold } = limit.take(code ?? '');
     // Two that write the same object meet as a conflict every day; a second try settles it.
-    const level = code === 'KUBE_CONFLICT' ? 'debug' : 'warn';
-    const detail = { key, code, error: errorMessage(error), retryMs: Math.round(delayMs) };
+    const level = code === 'KUBE_CONFLICT' || !told ? 'debug' : 'warn';
+    const detail = {
+      key,
+      code,
+      error: errorMessage(error),
+      retryMs: Math.round(delayMs),
+      ...(told && untold > 0 && { untold }),
+    };
     // Without a code it is a bug, and its stack says where.
     log[level](code === undefined ? { ...detail, err: error } : detail, 'reconcile failed');
     return refused ? 'refused' : 'error';

@@ -127,9 +127,13 @@ function ledgerOf({ directory }: Installation, ordinal: number) {
   return existsSync(path) ? readLedger(nameOf(ordinal), path) : [];
 }
 
-/** What this life of the replica said of earlier ones: its own lines of the log, and its metrics. */
+/** What this life of the replica said of earlier ones before it signed: its own lines of the log, and its metrics. */
 async function reportOf(ordinal: number, replica: ReplicaProcess, log: () => string): Promise<Report> {
-  const answer = await fetch(`http://127.0.0.1:${replica.port}/metrics`);
+  const own = `http://127.0.0.1:${replica.port}`;
+  // It listens before it has looked, and earlier lives may have answered everything already.
+  const isReady = async (): Promise<boolean> => (await fetch(`${own}/readyz`)).status === 200;
+  await until(performance.now() + patienceMs, isReady, `${nameOf(ordinal)} is ready`);
+  const answer = await fetch(`${own}/metrics`);
   const gauge = /^mangrove_ledger_unresolved_intents (\d+)$/m.exec(await answer.text())?.[1];
   const lines = log()
     .split('\n')

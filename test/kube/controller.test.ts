@@ -184,4 +184,19 @@ describe('startController', () => {
     });
     expect(lines[1]).toMatchObject({ level: 20, key: 'conflict', code: 'KUBE_CONFLICT' });
   });
+
+  test('what fails for one reason a hundred times is told of as a warning sixteen times', async () => {
+    const { log, lines } = recordingLog();
+    const queue = new WorkQueue({ backoff: { baseMs: 60_000, maxMs: 60_000 } });
+    const stop = new AbortController();
+    const reconcile = async (): Promise<void> => {
+      throw new KubeError('KUBE_UNAVAILABLE', 'down');
+    };
+    const { done } = startController({ name: 'test', queue, log, signal: stop.signal, reconcile });
+    for (let at = 0; at < 100; at += 1) queue.add(`key-${at}`);
+    await until(() => lines.length >= 100);
+    stop.abort();
+    await done;
+    expect(lines.filter(({ level }) => level === 40)).toHaveLength(16);
+  });
 });
