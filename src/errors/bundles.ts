@@ -78,7 +78,7 @@ export const bundlesErrors = {
   ),
   BUNDLE_SHRINK_WITHHELD: misconfigured(
     'ShrinkWithheld',
-    'Put the roots back into their source; or, if they may leave, name their fingerprints in the annotation mangrove.dev/allow-removal of the TrustBundle, separated by commas. spec.maxShrinkPercent says how much may leave unasked.',
+    'Put the roots back into their source; or, if they may leave, name their fingerprints in the annotation mangrove.dev/allow-removal of the TrustBundle, separated by commas. spec.maxShrinkPercent says how much may leave unasked within 24 hours.',
   ),
   BUNDLE_TARGET_FOREIGN: misconfigured(
     'TargetForeign',

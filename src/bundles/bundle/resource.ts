@@ -89,7 +89,7 @@ export const TrustBundleSpecSchema = withRules(
       .max(100)
       .default(50)
       .describe(
-        'Percent of the roots that a change of the sources may take away unasked; more needs the annotation mangrove.dev/allow-removal with their fingerprints. Roots of a CertificateAuthority leave when it retires them, whatever stands here.',
+        'Percent of the roots that may leave the sources unasked within 24 hours; more needs the annotation mangrove.dev/allow-removal with their fingerprints. Roots of a CertificateAuthority leave when it retires them, whatever stands here.',
       ),
   }),
   [distinctAuthorities, distinctTargets],
@@ -110,6 +110,12 @@ const anchorStatus = z.object({
   withheldTime: timeField
     .optional()
     .describe('When no source gave it any more; it stays until somebody agrees to lose it.'),
+});
+
+const removalStatus = z.object({
+  sha256: sha256Field.describe('Fingerprint of the root, hex.'),
+  since: timeField.optional().describe('When it had joined the bundle.'),
+  time: timeField.describe('When it left.'),
 });
 
 const sourceStatus = z.object({
@@ -146,6 +152,14 @@ export const TrustBundleStatusSchema = z
       .optional()
       .describe('The roots in the bundle.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['sha256'] }),
+    removals: z
+      .array(removalStatus)
+      .max(1024)
+      .optional()
+      .describe(
+        'What has left the bundle unasked in the last 24 hours; it counts towards spec.maxShrinkPercent.',
+      )
+      .meta({ 'x-kubernetes-list-type': 'atomic' }),
     sources: z
       .array(sourceStatus)
       .max(32)

@@ -2,6 +2,7 @@ import { type Anchor, parseAnchor } from '#bundles/bundle/anchor.ts';
 import { bundleHash, decodePublished } from '#bundles/bundle/bundle.ts';
 import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
 import type { Recalled } from '#bundles/source/memory.ts';
+import type { Removal } from '#bundles/source/removal.ts';
 import { isOurs, type LastPublished, type Published } from '#bundles/source/shrink.ts';
 
 /** What was published last, by the status, with the bytes that the targets show. */
@@ -12,14 +13,23 @@ export function recallPublished(
 ): LastPublished {
   const bytes = new Map(published.flatMap((pem) => [...(decodePublished(pem) ?? [])]));
   const anchors: Published[] = [];
-  const unseen: string[] = [];
-  for (const { sha256, source, notAfter, withheldTime } of status?.anchors ?? []) {
+  const unseen: LastPublished['unseen'][number][] = [];
+  for (const { sha256, source, notAfter, since: joined, withheldTime } of status?.anchors ?? []) {
+    const since = joined === undefined ? 0 : Date.parse(joined);
     const der = bytes.get(sha256);
     const anchor = der && readable(der);
-    if (anchor !== undefined) anchors.push({ anchor, source, withheld: withheldTime !== undefined });
-    else if (!isOurs(source) && Date.parse(notAfter) >= now) unseen.push(sha256);
+    if (anchor !== undefined) anchors.push({ anchor, source, withheld: withheldTime !== undefined, since });
+    else if (!isOurs(source) && Date.parse(notAfter) >= now) unseen.push({ sha256, since });
   }
-  return { anchors, unseen };
+  return { anchors, unseen, removals: recallRemovals(status) };
+}
+
+function recallRemovals(status: TrustBundleStatus | undefined): Removal[] {
+  return (status?.removals ?? []).map(({ sha256, since, time }) => ({
+    sha256,
+    since: since === undefined ? 0 : Date.parse(since),
+    at: Date.parse(time),
+  }));
 }
 
 function readable(der: Buffer): Anchor | undefined {

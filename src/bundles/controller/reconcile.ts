@@ -116,8 +116,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         return settleTarget(task, targetMemoryOf(memory, name), tools);
       }),
     );
-    memory.before = publishedNow(assembly, targets, readings, before) ?? memory.before;
-    return { readings, assembly, targets, pollMs: pollMsOf(sources, readings) };
+    memory.before = publishedNow({ assembly, targets, readings, before, now }) ?? memory.before;
+    const { removals } = memory.before ?? before;
+    return { readings, assembly, targets, removals, pollMs: pollMsOf(sources, readings) };
   }
 
   /** A consent works once: what it named is gone from every target, so it is taken away. */
@@ -203,20 +204,15 @@ function isPublished(
  * What is published now, and who gives it; what is withheld was given by whom it was given by before. While a target fails, what was let
  * go is gone for the others: it must not come back. Undefined when no target holds the bundle.
  */
-function publishedNow(
-  assembly: Assembly,
-  targets: readonly TargetReport[],
-  readings: readonly SourceReading[],
-  before: LastPublished,
-): LastPublished | undefined {
-  const { bundle } = assembly;
+function publishedNow({ assembly, targets, readings, before, now }: Publishing): LastPublished | undefined {
+  const { bundle, removals } = assembly;
   if (bundle === undefined || targets.every(({ error }) => error !== undefined)) return undefined;
   const withheld = new Set(assembly.withheld.map(({ sha256 }) => sha256));
+  const known = new Map(before.anchors.map((published) => [published.anchor.sha256, published]));
   const givers = new Map(before.anchors.map(({ anchor, source }) => [anchor.sha256, source]));
   for (const { name, anchors: given = [] } of readings.toReversed()) {
     for (const { sha256 } of given) givers.set(sha256, name);
   }
-  const known = new Set(before.anchors.map(({ anchor }) => anchor.sha256));
   const whole = isPublished(assembly, targets);
   const anchors = bundle.anchors
     .filter(({ sha256 }) => whole || known.has(sha256))
@@ -224,6 +220,16 @@ function publishedNow(
       anchor,
       source: givers.get(anchor.sha256) ?? '',
       withheld: withheld.has(anchor.sha256),
+      since: known.get(anchor.sha256)?.since ?? now,
     }));
-  return { anchors, unseen: whole ? [] : before.unseen };
+  return { anchors, unseen: whole ? [] : before.unseen, removals };
+}
+
+interface Publishing {
+  readonly assembly: Assembly;
+  readonly targets: readonly TargetReport[];
+  readonly readings: readonly SourceReading[];
+  readonly before: LastPublished;
+  /** Wall clock, ms. */
+  readonly now: number;
 }

@@ -5,6 +5,7 @@ import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
 import type { TargetReport } from '#bundles/controller/target.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
 import type { SourceReading } from '#bundles/source/memory.ts';
+import { type Removal, recentRemovals } from '#bundles/source/removal.ts';
 import { withheldError } from '#bundles/source/shrink.ts';
 import { advice, errorRow } from '#errors/error.ts';
 import { findCondition, setCondition } from '#kube/condition.ts';
@@ -17,6 +18,8 @@ export type Findings =
       readonly readings: readonly SourceReading[];
       readonly assembly: Assembly;
       readonly targets: readonly TargetReport[];
+      /** What has left the bundle unasked not long ago. */
+      readonly removals: readonly Removal[];
       /** How soon to look again at sources that tell nobody of their changes; ms. */
       readonly pollMs: number;
     }
@@ -41,11 +44,13 @@ export function trustBundleStatus(findings: Findings, context: StatusContext): T
   if ('invalid' in findings) return { ...before, ...observed, conditions: conditions(findings, context) };
   const { readings, assembly, targets } = findings;
   const { bundle } = assembly;
+  const removals = removalStatus(findings.removals, context.now);
   return {
     ...observed,
     ...(bundle === undefined
       ? kept(before)
       : { hash: bundle.sha256, anchors: anchorStatus(bundle.anchors, findings, context) }),
+    ...(removals.length > 0 && { removals }),
     sources: readings.map((reading) => sourceStatus(reading, before)),
     targets: targets.map(targetStatus),
     conditions: conditions(findings, context),
@@ -58,6 +63,17 @@ function kept(before: TrustBundleStatus | undefined): Pick<TrustBundleStatus, 'h
     ...(before?.hash !== undefined && { hash: before.hash }),
     ...(before?.anchors !== undefined && { anchors: before.anchors }),
   };
+}
+
+function removalStatus(
+  removals: readonly Removal[],
+  now: number,
+): NonNullable<TrustBundleStatus['removals']> {
+  return recentRemovals(removals, now).map(({ sha256, since, at }) => ({
+    sha256,
+    ...(since > 0 && { since: formatTime(since) }),
+    time: formatTime(at),
+  }));
 }
 
 function anchorStatus(

@@ -6,6 +6,7 @@ import { apply } from '../support/permissions.ts';
 import { conditionOf, eventually, trustBundle } from '../support/publisher.ts';
 import { makeRoot, pem } from '../support/roots.ts';
 import { type OpenScene, openScene } from '../support/scene.ts';
+import { sourcesOf } from '../support/sources.ts';
 
 let scene: OpenScene;
 
@@ -68,6 +69,41 @@ it('a new process knows what was published before it began', async () => {
   scene.start(domain);
   await scene.untilPublished(domain, one, two);
   await scene.untilCondition(domain, 'Ready', { status: 'False', reason: 'ShrinkWithheld' });
+});
+
+it('counts what leaves within a day together: the objects of a selector, deleted one by one, over a start', async () => {
+  const domain = 'steps.shrink.test';
+  const labels = { steps: 'shrink' };
+  const roots = await Promise.all(Array.from({ length: 4 }, () => makeRoot()));
+  const { start, configMap, remove } = sourcesOf(scene);
+  const before = start(domain);
+  for (const [index, root] of roots.entries())
+    await configMap(`step-${index}`, { 'ca.crt': pem(root) }, labels);
+  const source = { configMap: { selector: { matchLabels: labels } } };
+  await apply(scene.kubectl, trustBundle(domain, [], { sources: [source] }));
+  await scene.untilPublished(domain, ...roots);
+
+  await remove('configmap', 'step-0');
+  await scene.untilPublished(domain, ...roots.slice(1));
+  await remove('configmap', 'step-1');
+  await scene.untilPublished(domain, ...roots.slice(2));
+  const { status } = await eventually(async () => {
+    const bundle = await scene.bundleOf(domain);
+    expect(bundle.status?.removals?.map(({ sha256 }) => sha256)).toEqual(roots.slice(0, 2).map(sha256));
+    return bundle;
+  });
+  expect(status?.removals?.every(({ since, time }) => since !== undefined && Date.parse(time) > 0)).toBe(
+    true,
+  );
+  await before.stop();
+
+  start(domain);
+  await remove('configmap', 'step-2');
+  await scene.untilCondition(domain, 'Ready', { status: 'False', reason: 'ShrinkWithheld' });
+  await scene.untilPublished(domain, ...roots.slice(2));
+  await consent(domain, ...roots.slice(0, 3));
+  await scene.untilPublished(domain, ...roots.slice(3));
+  await eventually(async () => (await scene.bundleOf(domain)).status?.removals === undefined);
 });
 
 it('a foreign root in a target is no loss when it goes', async () => {
