@@ -82,10 +82,10 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     );
     observer.sources?.(name, new Map(states));
     untimely(object, assembly);
-    fault(object, 'shrink', withheldError(assembly.withheld));
-    const { bundle } = assembly;
-    observer.withheld?.(name, assembly.withheld.length);
+    const { bundle, withheld } = assembly;
     if (bundle === undefined) return;
+    fault(object, 'shrink', withheldError(withheld));
+    observer.withheld?.(name, withheld.length);
     const roots = new Map(bundle.anchors.map(({ sha256, notAfter }) => [sha256.slice(0, 8), notAfter]));
     observer.assembled?.(name, roots, bundle.pem.length);
   }

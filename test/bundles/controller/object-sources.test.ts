@@ -66,7 +66,8 @@ describe('a ConfigMap', () => {
       await rootPem(),
     ];
     await sources.configMap('corporate', { 'ca.crt': firstPem });
-    const own = await sources.beside(publisher, domain, { configMap: { name: 'corporate' } });
+    const source = { configMap: { name: 'corporate' } };
+    const own = await sources.beside(publisher, domain, source, { maxShrinkPercent: 100 });
     await scene.untilPublished(domain, own, first);
 
     await sources.configMap('corporate', { 'ca.crt': `${secondPem}-----BEGIN CERTIFICATE-----\n!\n` });
