@@ -8,6 +8,7 @@ import {
   trustBundleEntry,
 } from '#bundles/controller/entry.ts';
 import { createReconciler } from '#bundles/controller/reconcile.ts';
+import { createGate } from '#bundles/controller/selection.ts';
 import { type ServedApiTiming, startServedApi } from '#bundles/controller/served-api.ts';
 import { startSourceObjects } from '#bundles/controller/source-objects.ts';
 import { type PublishedEvidence, verifyPublished } from '#bundles/controller/verify.ts';
@@ -100,12 +101,17 @@ export function startBundleController(options: BundleControllerOptions): BundleC
   const bundles = createTrustBundleCache();
   const announcer = createAnnouncer({ log, events: options.events, observer: options.observer ?? {} });
 
+  const gate = createGate();
+  // Every bundle is looked at within this time: what was not asked for twice as long, none selects.
+  const idleMs = timing.verifyMs * 2;
   const api = startServedApi({
     client,
     log,
     signal,
     clock,
     timing,
+    gate,
+    idleMs,
     observer: observerOf(clusterTrustBundles.plural),
     onChange: targetChanged,
   });
@@ -122,6 +128,8 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     signal,
     clock,
     staleMs: timing.staleMs,
+    gate,
+    idleMs,
   });
   const reconciler = createReconciler({
     bundles,

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { MangroveError } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { apply } from '../support/permissions.ts';
-import { conditionOf, eventually, startPublisher, trustBundle } from '../support/publisher.ts';
+import { conditionOf, eventually, trustBundle } from '../support/publisher.ts';
 import { makeRoot, pem } from '../support/roots.ts';
 import { known, type OpenScene, openScene } from '../support/scene.ts';
 import { type Sources, sourcesOf } from '../support/sources.ts';
@@ -141,14 +141,7 @@ describe('a start at which the ClusterTrustBundles cannot be listed', () => {
       blind && resource.plural === 'clustertrustbundles'
         ? Promise.reject(new MangroveError('KUBE_UNAVAILABLE', 'not now'))
         : scene.client.listPage(resource, ...rest);
-    const second = startPublisher(
-      { ...scene.client, listPage },
-      {
-        sources: { namespace: scene.sources, directory: scene.directory },
-        handles: ({ spec }) => spec.trustDomain === domain,
-      },
-    );
-    onTestFinished(() => second.stop());
+    const second = sources.start(domain, { client: { ...scene.client, listPage } });
     second.setAuthority(domain, known(domain, own));
     const waiting = await scene.untilCondition(domain, 'Published', { status: 'False' });
     expect(conditionOf(waiting, 'Published')).toMatchObject({ reason: 'TargetUnavailable' });
