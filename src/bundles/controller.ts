@@ -71,6 +71,8 @@ export interface BundleController {
   authorityChanged(name: string): void;
   /** Look at every TrustBundle: this replica became the leader. */
   resync(): void;
+  /** This replica leads no more: it keeps and tells nothing of what it saw while it did. */
+  standDown(): void;
   /** Whether an anchor is in every required target of its trust domain, by fresh reads. Works without being the leader. */
   verifyPublished(
     trustDomain: string,
@@ -213,12 +215,21 @@ export function startBundleController(options: BundleControllerOptions): BundleC
       if (!isLeader() || !ready || !api.answered()) return {};
       const entry = bundles.getByKey(name);
       if (entry === undefined || !handles(entry.object)) return {};
-      return await reconciler.reconcile(entry, signal);
+      const result = await reconciler.reconcile(entry, signal);
+      // It lost the lead meanwhile, and has told of this all the same.
+      if (!isLeader()) standDown();
+      return result;
     },
   });
 
   function enqueue(entries: readonly TrustBundleEntry[]): void {
     for (const { object } of entries) queue.add(object.metadata.name);
+  }
+
+  function standDown(): void {
+    reconciler.forgetAll();
+    for (const contents of [objects, api]) contents.forget();
+    options.observer?.forgetAll?.();
   }
 
   function resync(): void {
@@ -231,6 +242,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
       reconciler.forgetAll();
       resync();
     },
+    standDown,
     verifyPublished: (trustDomain, anchorSha256, signal) =>
       verifyPublished({ client, resource: () => api.resource(), signal }, trustDomain, anchorSha256),
     synced: reflector.synced,

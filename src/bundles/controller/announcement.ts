@@ -17,10 +17,14 @@ export interface BundleObserver {
     states: ReadonlyMap<string, { readonly goodAt: number | undefined; readonly failing: boolean }>,
   ): void;
   withheld?(bundle: string, roots: number): void;
+  /** All that there are, before anything is told of one. */
+  targets?(bundle: string, names: readonly string[]): void;
   verified?(bundle: string, target: string, at: number): void;
   published?(bundle: string, target: string, outcome: 'written' | 'repaired' | 'failed'): void;
   /** The TrustBundle is gone. */
   forget?(bundle: string): void;
+  /** Somebody else leads. */
+  forgetAll?(): void;
 }
 
 export interface Announcer {
@@ -123,7 +127,12 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
       fault(object, 'spec', 'invalid' in findings ? findings.invalid : undefined);
       if ('invalid' in findings) return;
       sources(object, findings);
-      for (const report of findings.targets) target(object, report);
+      const { targets } = findings;
+      observer.targets?.(
+        object.metadata.name,
+        targets.map(({ name }) => name),
+      );
+      for (const report of targets) target(object, report);
     },
     consented(object, fingerprints) {
       log.info(
