@@ -13,7 +13,7 @@ import { type ServedApiTiming, startServedApi } from '#bundles/controller/served
 import { startSourceObjects } from '#bundles/controller/source-objects.ts';
 import { type PublishedEvidence, verifyPublished } from '#bundles/controller/verify.ts';
 import type { AuthorityLookup } from '#bundles/source/authority.ts';
-import { CONSENT_ANNOTATION } from '#bundles/source/shrink.ts';
+import { CONSENT_ANNOTATION } from '#bundles/source/consent.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, systemClock } from '#kube/clock.ts';
 import { type ControllerObserver, startController } from '#kube/controller.ts';

@@ -84,6 +84,10 @@ export const bundlesErrors = {
     'ShrinkWithheld',
     'Put the roots back into their source; or, if they may leave, name their fingerprints in the annotation mangrove.dev/allow-removal of the TrustBundle, separated by commas. spec.maxShrinkPercent says how much may leave unasked within 24 hours.',
   ),
+  BUNDLE_CONSENT_INVALID: misconfigured(
+    'ConsentInvalid',
+    'Correct or remove what is named in the annotation mangrove.dev/allow-removal: it takes SHA-256 fingerprints of roots of this bundle, as in status.anchors, separated by commas.',
+  ),
   BUNDLE_TARGET_FOREIGN: misconfigured(
     'TargetForeign',
     'Delete or rename the object, or change the target: Mangrove takes over nothing that it did not create.',

@@ -73,7 +73,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
 
   function sources(
     object: TrustBundle,
-    { readings, assembly }: Extract<Findings, { readings: unknown }>,
+    { readings, assembly, consentError }: Extract<Findings, { readings: unknown }>,
   ): void {
     const { name } = object.metadata;
     for (const { name: source, error } of readings) fault(object, source, error);
@@ -89,6 +89,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     const { bundle, withheld } = assembly;
     if (bundle === undefined) return;
     fault(object, 'shrink', withheldError(withheld));
+    fault(object, 'consent', consentError);
     observer.withheld?.(name, withheld.length);
     const roots = new Map(bundle.anchors.map(({ sha256, notAfter }) => [sha256.slice(0, 8), notAfter]));
     observer.assembled?.(name, roots, bundle.pem.length);

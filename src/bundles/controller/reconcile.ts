@@ -1,7 +1,8 @@
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import type { Announcer } from '#bundles/controller/announcement.ts';
 import { type TrustBundleCache, type TrustBundleEntry, verdictOn } from '#bundles/controller/entry.ts';
-import { isPublished, publishedNow } from '#bundles/controller/last-published.ts';
+import { knownRoots, spendConsent } from '#bundles/controller/consent.ts';
+import { publishedNow } from '#bundles/controller/last-published.ts';
 import {
   isMissing,
   recallPublished,
@@ -20,7 +21,8 @@ import {
 } from '#bundles/controller/target.ts';
 import { assemble } from '#bundles/source/assembly.ts';
 import { createSourceMemory, type SourceMemory, type SourceReading } from '#bundles/source/memory.ts';
-import { CONSENT_ANNOTATION, consentOf, type LastPublished } from '#bundles/source/shrink.ts';
+import { consentError, consentOf } from '#bundles/source/consent.ts';
+import type { LastPublished } from '#bundles/source/shrink.ts';
 import type { Source } from '#bundles/source/source.ts';
 import { OWNER_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
 import { errorCode, MangroveError } from '#errors/error.ts';
@@ -130,16 +132,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const readings = await (blind === undefined ? memory.sources : passing(trustDomain)).read(sources);
     const now = clock.wall();
     const before = memory.before ?? recallPublished(object.status, memory.shown(), now);
+    const consent = consentOf(object.metadata.annotations);
     const assembled = assemble(trustDomain, readings, Math.floor(now / 1000), {
       before,
       limitPercent: spec.maxShrinkPercent,
       // Who excludes a root by name has agreed to lose it.
-      consent: [
-        ...consentOf(object.metadata.annotations),
-        ...spec.sources.flatMap(({ exclude = [] }) => exclude),
-      ],
+      consent: [...consent.fingerprints, ...spec.sources.flatMap(({ exclude = [] }) => exclude)],
     });
     const assembly = blind === undefined ? assembled : { ...assembled, bundle: undefined, error: blind };
+    const known = knownRoots(object, before, assembly);
     const targets = await Promise.all(
       entry.targets.map(({ name, target }) => {
         const task = {
@@ -158,32 +159,20 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     );
     memory.before = publishedNow({ assembly, targets, readings, before, now }) ?? memory.before;
     const { removals } = memory.before ?? before;
-    return { readings, assembly, targets, removals, pollMs: pollMsOf(sources, readings) };
+    return {
+      readings,
+      assembly,
+      targets,
+      removals,
+      consented: consent.fingerprints.filter((sha256) => known.has(sha256)),
+      consentError: consentError(consent, (sha256) => known.has(sha256)),
+      pollMs: pollMsOf(sources, readings),
+    };
   }
 
   /** Reads sources without remembering what they gave. */
   function passing(trustDomain: string): SourceMemory {
     return createSourceMemory({ trustDomain, now: () => clock.wall(), recall: () => undefined });
-  }
-
-  /** A consent works once: what it named is gone from every target, so it is taken away. */
-  async function spendConsent(
-    object: TrustBundle,
-    findings: Findings,
-    signal: AbortSignal,
-  ): Promise<TrustBundle> {
-    if ('invalid' in findings || !isPublished(findings.assembly, findings.targets)) return object;
-    const consent = consentOf(object.metadata.annotations);
-    const { anchors } = findings.assembly.bundle;
-    if (consent.length === 0 || anchors.some(({ sha256 }) => consent.includes(sha256))) return object;
-    const { [CONSENT_ANNOTATION]: _, ...annotations } = object.metadata.annotations ?? {};
-    const { metadata } = await client.update(
-      trustBundles,
-      { ...object, metadata: { ...object.metadata, annotations } },
-      { signal, metadataOnly: true },
-    );
-    announcer.consented(object, consent);
-    return { ...object, metadata: { ...object.metadata, ...metadata } };
   }
 
   /** One write, and only of news; an object that is gone needs none. */
@@ -210,7 +199,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     async reconcile(entry, signal) {
       const findings = await find(entry, signal);
       announcer.announce(entry.object, findings);
-      await report(await spendConsent(entry.object, findings, signal), findings, signal);
+      const object = await spendConsent(entry.object, findings, { client, announcer, signal });
+      await report(object, findings, signal);
       return { requeueAfterMs: nextLookMs(findings) };
     },
     hasten(target) {

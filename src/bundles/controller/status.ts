@@ -13,6 +13,10 @@ import type { Condition } from '#kube/object.ts';
 export type Findings =
   | (SourceFindings & {
       readonly targets: readonly TargetReport[];
+      /** Fingerprints of roots of the bundle that an operator agreed to lose. */
+      readonly consented: readonly string[];
+      /** Of a consent that names something else. */
+      readonly consentError: unknown;
       /** How soon to look again at sources that tell nobody of their changes; ms. */
       readonly pollMs: number;
     })
@@ -94,15 +98,16 @@ function published(findings: Findings): Told {
 function ready(findings: Findings): Told {
   const unpublished = published(findings);
   if ('invalid' in findings || unpublished.status !== 'True') return { ...unpublished, type: 'Ready' };
-  const { readings, assembly } = findings;
+  const { readings, assembly, consentError } = findings;
+  const mistake = consentError === undefined ? '' : ` ${advice(consentError)}`;
   const bad = readings.find((reading) => reading.error !== undefined);
   if (bad !== undefined)
-    return failed('Ready', bad.error, ` Source ${bad.name} keeps its last good content.`);
+    return failed('Ready', bad.error, ` Source ${bad.name} keeps its last good content.${mistake}`);
   const withheld = withheldError(assembly.withheld);
-  if (withheld !== undefined) return failed('Ready', withheld);
+  if (withheld !== undefined) return failed('Ready', withheld, mistake);
   const out = [...leftOut('expired', assembly.expired), ...leftOut('not yet valid', assembly.early)].join('');
   const count = assembly.bundle?.anchors.length ?? 0;
-  const message = `${count} ${count === 1 ? 'root is' : 'roots are'} published.${out}`;
+  const message = `${count} ${count === 1 ? 'root is' : 'roots are'} published.${out}${mistake}`;
   return { type: 'Ready', status: 'True', reason: 'Published', message };
 }
 

@@ -90,18 +90,6 @@ export function isOurs(source: string): boolean {
   return source.startsWith('authority/');
 }
 
-/** On a TrustBundle: fingerprints of roots that may leave it, separated by commas. Taken away once it was used. */
-export const CONSENT_ANNOTATION = 'mangrove.dev/allow-removal';
-
-/** The fingerprints of the annotation, as OpenSSL writes them or in plain hex; what is none is left out, for it names nothing. */
-export function consentOf(annotations: Readonly<Record<string, string>> = {}): string[] {
-  const text = annotations[CONSENT_ANNOTATION] ?? '';
-  return text
-    .split(',')
-    .map((part) => part.replaceAll(/[\s:]/g, '').toLowerCase())
-    .filter((part) => /^[0-9a-f]{64}$/.test(part));
-}
-
 const mostNamed = 8;
 
 /** What an operator reads of roots that are withheld from leaving; undefined when there are none. */

@@ -57,6 +57,42 @@ it('keeps roots that a source lost, until somebody agrees; the consent works onc
   await scene.untilCondition(domain, 'Ready', { status: 'False', reason: 'ShrinkWithheld' });
 });
 
+it('says which part of a consent names nothing, and leaves only that in place', async () => {
+  const domain = 'misspelt.shrink.test';
+  scene.start(domain);
+  const [one, two, three, never] = [await makeRoot(), await makeRoot(), await makeRoot(), await makeRoot()];
+  await give(domain, one, two);
+  await scene.untilPublished(domain, one, two);
+  await give(domain, three);
+  await scene.untilCondition(domain, 'Ready', { status: 'False', reason: 'ShrinkWithheld' });
+
+  const misspelt = sha256(one).replace(/^./, 'g');
+  const annotate = (value: string) =>
+    scene.kubectl(['annotate', '--overwrite', 'trustbundle', domain, `mangrove.dev/allow-removal=${value}`]);
+  await annotate(`${misspelt},${sha256(two)},${sha256(never)}`);
+  await scene.untilPublished(domain, one, three);
+  await scene.untilEvent(domain, 'ConsentInvalid');
+  const still = await eventually(async () => {
+    const bundle = await scene.bundleOf(domain);
+    expect(conditionOf(bundle, 'Ready')?.message).toContain(`"${misspelt.slice(0, 20)}…" is no SHA-256`);
+    expect(bundle.metadata.annotations?.['mangrove.dev/allow-removal']).toBe(`${sha256(never)},${misspelt}`);
+    return bundle;
+  });
+  expect(conditionOf(still, 'Ready')).toMatchObject({ status: 'False', reason: 'ShrinkWithheld' });
+  expect(conditionOf(still, 'Ready')?.message).toContain(`${sha256(never)} is no root of this bundle`);
+
+  await annotate(sha256(one));
+  await scene.untilPublished(domain, three);
+  await annotate(sha256(one).slice(0, 8));
+  const told = await eventually(async () => {
+    const bundle = await scene.bundleOf(domain);
+    expect(conditionOf(bundle, 'Ready')?.message).toContain('is no SHA-256 fingerprint');
+    return bundle;
+  });
+  // It is a mistake and no fault of the bundle.
+  expect(conditionOf(told, 'Ready')).toMatchObject({ status: 'True' });
+});
+
 it('a new process knows what was published before it began', async () => {
   const domain = 'restart.shrink.test';
   const [one, two] = [await makeRoot(), await makeRoot()];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { assemble } from '#bundles/source/assembly.ts';
 import { type Removal, SHRINK_WINDOW_MS } from '#bundles/source/removal.ts';
-import { consentOf, type Given, type ShrinkRule, shrinkage, withheldError } from '#bundles/source/shrink.ts';
+import { type Given, type ShrinkRule, shrinkage, withheldError } from '#bundles/source/shrink.ts';
 import { fabricatedAnchor } from '../support/fabricate.ts';
 
 const anchors = ['a', 'b', 'c', 'd'].map((name) => fabricatedAnchor(name));
@@ -206,14 +206,5 @@ describe('a bundle whose sources were emptied', () => {
     );
     expect(withheld).toEqual([]);
     expect(bundle?.anchors).toHaveLength(1);
-  });
-});
-
-describe('the annotation', () => {
-  it('names fingerprints in plain hex or as OpenSSL writes them; anything else names nothing', () => {
-    const colons = (b.sha256.match(/../g) ?? []).join(':').toUpperCase();
-    const text = `${a.sha256}, ${colons} ,all,${c.sha256.slice(0, 8)},`;
-    expect(consentOf({ 'mangrove.dev/allow-removal': text })).toEqual([a.sha256, b.sha256]);
-    expect(consentOf({})).toEqual([]);
   });
 });
