@@ -37,10 +37,11 @@ export function sourcesOf(owner: string, spec: TrustBundleSpec, places: SourcePl
 
 function sourceOf(spec: SourceSpec, reader: Reader, places: SourcePlaces): Source {
   const { kind, name } = sourceKey(spec);
-  const { optional, keepLastSeconds, retainSeconds, include, exclude } = spec;
+  const { optional, keepLastSeconds, retainSeconds = 0, include, exclude } = spec;
+  const retainUntil = spec.retainUntil === undefined ? undefined : Date.parse(spec.retainUntil);
   return {
     name: `${kind}/${name}`,
-    terms: { optional, keepLastSeconds, retainSeconds, include, exclude },
+    terms: { optional, keepLastSeconds, retainSeconds, retainUntil, include, exclude },
     ...(kind === 'file' && { pollSeconds: filePollSeconds }),
     read: () => read(spec, reader, places),
   };
