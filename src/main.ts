@@ -175,10 +175,14 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
   const members = createMembers(heartbeats.cache, clock);
   metrics.kube.replicas(() => members.live().length);
   const requests = openSigningRequests(base, { ...common, signers, members, clock });
-  const election = elect(base, () => {
-    for (const { metadata } of handled()) queues.authority.add(metadata.name);
-    bundles.resync();
-  });
+  const election = elect(
+    base,
+    () => {
+      for (const { metadata } of handled()) queues.authority.add(metadata.name);
+      bundles.resync();
+    },
+    () => bundles.standDown(),
+  );
   const rootsOf = { authorities: authorities.cache, store };
   const bundles = startBundleController({
     client,

@@ -107,7 +107,11 @@ export function run(
   }).done;
 }
 
-export function elect({ client, config, log, metrics, ending }: Base, onElected: () => void): LeaderElection {
+export function elect(
+  { client, config, log, metrics, ending }: Base,
+  onElected: () => void,
+  onDeposed: () => void,
+): LeaderElection {
   const { leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds } = config.leaderElection;
   return startLeaderElection({
     client,
@@ -121,6 +125,7 @@ export function elect({ client, config, log, metrics, ending }: Base, onElected:
     onChange(leading) {
       metrics.kube.leading(leading);
       if (leading) onElected();
+      else onDeposed();
     },
     signal: ending,
   });

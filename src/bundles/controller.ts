@@ -8,11 +8,12 @@ import {
   trustBundleEntry,
 } from '#bundles/controller/entry.ts';
 import { createReconciler } from '#bundles/controller/reconcile.ts';
+import { createGate } from '#bundles/controller/selection.ts';
 import { type ServedApiTiming, startServedApi } from '#bundles/controller/served-api.ts';
 import { startSourceObjects } from '#bundles/controller/source-objects.ts';
 import { type PublishedEvidence, verifyPublished } from '#bundles/controller/verify.ts';
 import type { AuthorityLookup } from '#bundles/source/authority.ts';
-import { CONSENT_ANNOTATION } from '#bundles/source/shrink.ts';
+import { CONSENT_ANNOTATION } from '#bundles/source/consent.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, systemClock } from '#kube/clock.ts';
 import { type ControllerObserver, startController } from '#kube/controller.ts';
@@ -70,6 +71,8 @@ export interface BundleController {
   authorityChanged(name: string): void;
   /** Look at every TrustBundle: this replica became the leader. */
   resync(): void;
+  /** This replica leads no more: it keeps and tells nothing of what it saw while it did. */
+  standDown(): void;
   /** Whether an anchor is in every required target of its trust domain, by fresh reads. Works without being the leader. */
   verifyPublished(
     trustDomain: string,
@@ -100,12 +103,17 @@ export function startBundleController(options: BundleControllerOptions): BundleC
   const bundles = createTrustBundleCache();
   const announcer = createAnnouncer({ log, events: options.events, observer: options.observer ?? {} });
 
+  const gate = createGate();
+  // Every bundle is looked at within this time: what was not asked for twice as long, none selects.
+  const idleMs = timing.verifyMs * 2;
   const api = startServedApi({
     client,
     log,
     signal,
     clock,
     timing,
+    gate,
+    idleMs,
     observer: observerOf(clusterTrustBundles.plural),
     onChange: targetChanged,
   });
@@ -122,6 +130,8 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     signal,
     clock,
     staleMs: timing.staleMs,
+    gate,
+    idleMs,
   });
   const reconciler = createReconciler({
     bundles,
@@ -205,12 +215,21 @@ export function startBundleController(options: BundleControllerOptions): BundleC
       if (!isLeader() || !ready || !api.answered()) return {};
       const entry = bundles.getByKey(name);
       if (entry === undefined || !handles(entry.object)) return {};
-      return await reconciler.reconcile(entry, signal);
+      const result = await reconciler.reconcile(entry, signal);
+      // It lost the lead meanwhile, and has told of this all the same.
+      if (!isLeader()) standDown();
+      return result;
     },
   });
 
   function enqueue(entries: readonly TrustBundleEntry[]): void {
     for (const { object } of entries) queue.add(object.metadata.name);
+  }
+
+  function standDown(): void {
+    reconciler.forgetAll();
+    for (const contents of [objects, api]) contents.forget();
+    options.observer?.forgetAll?.();
   }
 
   function resync(): void {
@@ -223,6 +242,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
       reconciler.forgetAll();
       resync();
     },
+    standDown,
     verifyPublished: (trustDomain, anchorSha256, signal) =>
       verifyPublished({ client, resource: () => api.resource(), signal }, trustDomain, anchorSha256),
     synced: reflector.synced,

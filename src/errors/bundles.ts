@@ -76,9 +76,17 @@ export const bundlesErrors = {
     'SourceUnreadable',
     'Let the controller read the source: permissions, the API server or the disk; the message says which. Its last good content stays.',
   ),
+  BUNDLE_SOURCE_TOO_LARGE: misconfigured(
+    'SourceTooLarge',
+    'Select less: one source takes at most 256 objects with 4194304 bytes together. Narrow its labels, take roots out of the objects, or name them in several sources. Its last good content stays.',
+  ),
   BUNDLE_SHRINK_WITHHELD: misconfigured(
     'ShrinkWithheld',
-    'Put the roots back into their source; or, if they may leave, name their fingerprints in the annotation mangrove.dev/allow-removal of the TrustBundle, separated by commas. spec.maxShrinkPercent says how much may leave unasked.',
+    'Put the roots back into their source; or, if they may leave, name their fingerprints in the annotation mangrove.dev/allow-removal of the TrustBundle, separated by commas. spec.maxShrinkPercent says how much may leave unasked within 24 hours.',
+  ),
+  BUNDLE_CONSENT_INVALID: misconfigured(
+    'ConsentInvalid',
+    'Correct or remove what is named in the annotation mangrove.dev/allow-removal: it takes SHA-256 fingerprints of roots of this bundle, as in status.anchors, separated by commas.',
   ),
   BUNDLE_TARGET_FOREIGN: misconfigured(
     'TargetForeign',

@@ -113,6 +113,29 @@ const refusedBundles: readonly [string, Spec, string][] = [
     source({ publicRoots: { from: 'mozilla' }, include: [print], exclude: [print] }),
     'include and exclude exclude each other',
   ],
+  [
+    'retainSeconds and retainUntil together',
+    source({
+      publicRoots: { from: 'mozilla' },
+      retainSeconds: 0,
+      retainUntil: '2026-12-31T00:00:00Z',
+    }),
+    'retainSeconds and retainUntil exclude each other',
+  ],
+  ...['2026-12-31', '2026-12-31T25:00:00Z', '2026-12-31T00:00:00', 'tomorrow', '86400'].map(
+    (bad): [string, Spec, string] => [
+      `${bad} for a time`,
+      source({ publicRoots: { from: 'mozilla' }, retainUntil: bad }),
+      'must be a time such as 2026-12-31T00:00:00Z (RFC 3339)',
+    ],
+  ),
+  ...['2026-02-30T00:00:00Z', '2026-13-01T00:00:00Z', '0000-00-00T00:00:00Z'].map(
+    (bad): [string, Spec, string] => [
+      `${bad} for a day`,
+      source({ publicRoots: { from: 'mozilla' }, retainUntil: bad }),
+      'must be a day that the calendar has',
+    ],
+  ),
   ...['A'.repeat(64), print.slice(1), `${print.slice(0, 62)}:0`].map((bad): [string, Spec, string] => [
     `${bad} for a fingerprint`,
     source({ publicRoots: { from: 'mozilla' }, exclude: [bad] }),
@@ -165,7 +188,7 @@ describe('a TrustBundle is refused by the API server and by the parser in the sa
           keepLastSeconds: 0,
         },
         { inline: { name: 'partner', pem }, retainSeconds: 86_400 },
-        { file: { name: 'corporate' }, include: [print] },
+        { file: { name: 'corporate' }, include: [print], retainUntil: '2024-02-29T23:59:59.5+02:00' },
         { clusterTrustBundle: { signerName: 'a.b/c', selector }, exclude: [print] },
         { clusterTrustBundle: { name: 'a.b:c:d' } },
         { publicRoots: { from: 'system' } },

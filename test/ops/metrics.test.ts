@@ -1,23 +1,5 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import type { SourceState } from '#ops/metrics/trust.ts';
-import { createMetrics, type Metrics } from '#ops/metrics.ts';
-
-const open: Metrics[] = [];
-function metrics(): Metrics {
-  const made = createMetrics({ version: '1.2.3' });
-  open.push(made);
-  return made;
-}
-afterEach(() => {
-  for (const made of open.splice(0)) made.close();
-});
-
-/** The value of one sample, by its name and labels as the exposition format writes them. */
-async function sample(made: Metrics, name: string): Promise<number | undefined> {
-  const { body } = await made.scrape();
-  const line = body.split('\n').find((text) => text.startsWith(`${name} `));
-  return line === undefined ? undefined : Number(line.slice(name.length + 1));
-}
+import { describe, expect, test } from 'vitest';
+import { metrics, sample } from './scrape.ts';
 
 test('two of them in one process do not mix', async () => {
   const [one, other] = [metrics(), metrics()];
@@ -171,80 +153,6 @@ test('every outcome of a controller stands at zero before its first reconcile', 
   expect(await sample(made, 'mangrove_work_queue_delayed_total{controller="bundle"}')).toBe(1);
 });
 
-test('what is gone leaves no gauge behind that would alarm for ever', async () => {
-  const made = metrics();
-  made.authorities.root('mesh', 1, 1_800_000_000);
-  made.authorities.root('mesh', 2, 1_900_000_000);
-  made.authorities.root('other', 1, 1_700_000_000);
-  made.authorities.issuing('mesh', 1_750_000_000);
-  made.authorities.confirmed('mesh', 1_740_000_000);
-  const root = (generation: number): string =>
-    `mangrove_authority_not_after_timestamp_seconds{certificate_authority="mesh",generation="${generation}"}`;
-  expect(await sample(made, root(1))).toBe(1_800_000_000);
-  made.authorities.signerGone('mesh');
-  expect((await made.scrape()).body).not.toContain(
-    'issuing_not_after_timestamp_seconds{certificate_authority="mesh"}',
-  );
-  expect(await sample(made, root(1))).toBe(1_800_000_000);
-  made.authorities.forget('mesh', 1);
-  expect(await sample(made, root(1))).toBeUndefined();
-  expect(await sample(made, root(2))).toBe(1_900_000_000);
-  made.authorities.forget('mesh');
-  made.bundles.assembled('cluster.local', roots, 1_200);
-  made.bundles.verified('cluster.local', 'clusterTrustBundle/x', 1_740_000_000);
-  made.bundles.sources('cluster.local', good);
-  made.bundles.withheld('cluster.local', 1);
-  made.bundles.forget('cluster.local');
-  const { body } = await made.scrape();
-  expect(body).not.toContain('mesh');
-  expect(body).not.toContain('bundle="cluster.local"');
-  expect(body).toContain('certificate_authority="other"');
-});
-
-const roots = new Map([
-  ['0123abcd', 1_900_000_000],
-  ['4567cdef', 1_950_000_000],
-]);
-const good = new Map<string, SourceState>([['authority/mesh', { goodAt: 1_740_000_000, failing: false }]]);
-
-test('a source that fails is told until it is good again, or named no more', async () => {
-  const made = metrics();
-  const failing = (source: string) =>
-    `mangrove_bundle_source_failing{bundle="cluster.local",source="${source}"}`;
-  const bad = { goodAt: undefined, failing: true };
-  made.bundles.sources('cluster.local', new Map([...good, ['configMap/corporate', bad] as const]));
-  expect(await sample(made, failing('authority/mesh'))).toBe(0);
-  expect(await sample(made, failing('configMap/corporate'))).toBe(1);
-  made.bundles.sources('cluster.local', good);
-  expect(await sample(made, failing('configMap/corporate'))).toBeUndefined();
-  expect(
-    await sample(
-      made,
-      'mangrove_bundle_source_good_timestamp_seconds{bundle="cluster.local",source="authority/mesh"}',
-    ),
-  ).toBe(1_740_000_000);
-});
-
-test('a bundle tells size, roots, writes and when each target was verified', async () => {
-  const made = metrics();
-  made.bundles.assembled('cluster.local', roots, 1_200);
-  made.bundles.verified('cluster.local', 'clusterTrustBundle/x', 1_740_000_000);
-  made.bundles.published('cluster.local', 'clusterTrustBundle/x', 'repaired');
-  expect(await sample(made, 'mangrove_bundle_bytes{bundle="cluster.local"}')).toBe(1_200);
-  expect(await sample(made, 'mangrove_bundle_anchors{bundle="cluster.local"}')).toBe(2);
-  const root = (id: string) =>
-    `mangrove_bundle_root_not_after_timestamp_seconds{bundle="cluster.local",root="${id}"}`;
-  expect(await sample(made, root('0123abcd'))).toBe(1_900_000_000);
-  made.bundles.assembled('cluster.local', new Map([['4567cdef', 1_950_000_000]]), 600);
-  expect(await sample(made, root('0123abcd'))).toBeUndefined();
-  expect(await sample(made, root('4567cdef'))).toBe(1_950_000_000);
-  const target = 'bundle="cluster.local",target="clusterTrustBundle/x"';
-  expect(await sample(made, `mangrove_bundle_target_verified_timestamp_seconds{${target}}`)).toBe(
-    1_740_000_000,
-  );
-  expect(await sample(made, `mangrove_bundle_target_writes_total{${target},outcome="repaired"}`)).toBe(1);
-});
-
 test('a blocked event loop shows in its lag', async () => {
   const made = metrics();
   await new Promise((resolve) => setTimeout(resolve, 60));
@@ -269,7 +177,8 @@ test('every metric is ours by name and says what it counts; docs/metrics.md list
   const page = `# Metrics
 
 Every replica serves its metrics in Prometheus text format at \`/metrics\` of \`http.port\`. Seconds are seconds, bytes
-are bytes, and a name that ends in \`_timestamp_seconds\` is a date: seconds since the epoch.
+are bytes, and a name that ends in \`_timestamp_seconds\` is a date: seconds since the epoch. The replica that leads tells of
+bundles; when it leads no more its gauges of them are gone, as are those of a target or source that left a TrustBundle.
 
 | name | type | labels | meaning |
 |---|---|---|---|

@@ -89,7 +89,7 @@ export const TrustBundleSpecSchema = withRules(
       .max(100)
       .default(50)
       .describe(
-        'Percent of the roots that a change of the sources may take away unasked; more needs the annotation mangrove.dev/allow-removal with their fingerprints. Roots of a CertificateAuthority leave when it retires them, whatever stands here.',
+        'Percent of the roots that may leave the sources unasked within 24 hours; more needs the annotation mangrove.dev/allow-removal with their fingerprints. Roots of a CertificateAuthority leave when it retires them, whatever stands here.',
       ),
   }),
   [distinctAuthorities, distinctTargets],
@@ -112,6 +112,14 @@ const anchorStatus = z.object({
     .describe('When no source gave it any more; it stays until somebody agrees to lose it.'),
 });
 
+const removalStatus = z.object({
+  sha256: sha256Field.describe('Fingerprint of the root, hex.'),
+  since: timeField.optional().describe('When it had joined the bundle.'),
+  time: timeField.describe('When it left.'),
+});
+
+const placesField = z.string().max(16_384);
+
 const sourceStatus = z.object({
   kind: z.string().max(63).describe('Kind of source, such as authority.'),
   name: z.string().max(512).describe('Which one.'),
@@ -119,6 +127,20 @@ const sourceStatus = z.object({
   lastGoodTime: timeField
     .optional()
     .describe('When it last gave a readable set; older content stays in force.'),
+  roots: placesField
+    .optional()
+    .describe('Which of status.anchors it gave last or retains, by their places there from 0: 0-3,7.'),
+  vanished: z
+    .array(
+      z.object({
+        roots: placesField.describe('Which of status.anchors, by their places.'),
+        time: timeField.describe('When they vanished from it.'),
+      }),
+    )
+    .max(64)
+    .optional()
+    .describe('Roots that it does not give any more and retains for a while.')
+    .meta({ 'x-kubernetes-list-type': 'atomic' }),
   error: z.string().max(4096).optional().describe('Why it gives none now.'),
   note: z
     .string()
@@ -142,10 +164,19 @@ export const TrustBundleStatusSchema = z
     hash: sha256Field.optional().describe('SHA-256 of the bundle, hex.'),
     anchors: z
       .array(anchorStatus)
-      .max(512)
+      .max(2048)
       .optional()
       .describe('The roots in the bundle.')
-      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['sha256'] }),
+      // Not a map: the API server would note who owns each field of each of them, which takes as much room again.
+      .meta({ 'x-kubernetes-list-type': 'atomic' }),
+    removals: z
+      .array(removalStatus)
+      .max(1024)
+      .optional()
+      .describe(
+        'What has left the bundle unasked in the last 24 hours; it counts towards spec.maxShrinkPercent.',
+      )
+      .meta({ 'x-kubernetes-list-type': 'atomic' }),
     sources: z
       .array(sourceStatus)
       .max(32)

@@ -17,10 +17,14 @@ export interface BundleObserver {
     states: ReadonlyMap<string, { readonly goodAt: number | undefined; readonly failing: boolean }>,
   ): void;
   withheld?(bundle: string, roots: number): void;
+  /** All that there are, before anything is told of one. */
+  targets?(bundle: string, names: readonly string[]): void;
   verified?(bundle: string, target: string, at: number): void;
   published?(bundle: string, target: string, outcome: 'written' | 'repaired' | 'failed'): void;
   /** The TrustBundle is gone. */
   forget?(bundle: string): void;
+  /** Somebody else leads. */
+  forgetAll?(): void;
 }
 
 export interface Announcer {
@@ -69,7 +73,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
 
   function sources(
     object: TrustBundle,
-    { readings, assembly }: Extract<Findings, { readings: unknown }>,
+    { readings, assembly, consentError }: Extract<Findings, { readings: unknown }>,
   ): void {
     const { name } = object.metadata;
     for (const { name: source, error } of readings) fault(object, source, error);
@@ -82,10 +86,11 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     );
     observer.sources?.(name, new Map(states));
     untimely(object, assembly);
-    fault(object, 'shrink', withheldError(assembly.withheld));
-    const { bundle } = assembly;
-    observer.withheld?.(name, assembly.withheld.length);
+    const { bundle, withheld } = assembly;
     if (bundle === undefined) return;
+    fault(object, 'shrink', withheldError(withheld));
+    fault(object, 'consent', consentError);
+    observer.withheld?.(name, withheld.length);
     const roots = new Map(bundle.anchors.map(({ sha256, notAfter }) => [sha256.slice(0, 8), notAfter]));
     observer.assembled?.(name, roots, bundle.pem.length);
   }
@@ -123,7 +128,12 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
       fault(object, 'spec', 'invalid' in findings ? findings.invalid : undefined);
       if ('invalid' in findings) return;
       sources(object, findings);
-      for (const report of findings.targets) target(object, report);
+      const { targets } = findings;
+      observer.targets?.(
+        object.metadata.name,
+        targets.map(({ name }) => name),
+      );
+      for (const report of targets) target(object, report);
     },
     consented(object, fingerprints) {
       log.info(

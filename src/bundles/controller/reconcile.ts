@@ -1,8 +1,15 @@
-import type { Bundle } from '#bundles/bundle/bundle.ts';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import type { Announcer } from '#bundles/controller/announcement.ts';
 import { type TrustBundleCache, type TrustBundleEntry, verdictOn } from '#bundles/controller/entry.ts';
-import { recallPublished, recallSource } from '#bundles/controller/recall.ts';
+import { knownRoots, spendConsent } from '#bundles/controller/consent.ts';
+import { publishedNow } from '#bundles/controller/last-published.ts';
+import {
+  isMissing,
+  recallPublished,
+  recallSource,
+  type ShownRoots,
+  shownRoots,
+} from '#bundles/controller/recall.ts';
 import { type SourcePlaces, sourcesOf } from '#bundles/controller/sources.ts';
 import { type Findings, needsWrite, trustBundleStatus } from '#bundles/controller/status.ts';
 import {
@@ -10,14 +17,15 @@ import {
   newTargetMemory,
   settleTarget,
   type TargetMemory,
-  type TargetReport,
   type TargetTools,
 } from '#bundles/controller/target.ts';
-import { type Assembly, assemble } from '#bundles/source/assembly.ts';
+import { assemble } from '#bundles/source/assembly.ts';
 import { createSourceMemory, type SourceMemory, type SourceReading } from '#bundles/source/memory.ts';
-import { CONSENT_ANNOTATION, consentOf, type LastPublished } from '#bundles/source/shrink.ts';
+import { consentError, consentOf } from '#bundles/source/consent.ts';
+import type { LastPublished } from '#bundles/source/shrink.ts';
 import type { Source } from '#bundles/source/source.ts';
-import { errorCode } from '#errors/error.ts';
+import { OWNER_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
+import { errorCode, MangroveError } from '#errors/error.ts';
 import type { ReconcileResult } from '#kube/controller.ts';
 import { isNotFound } from '#kube/error.ts';
 import { trustBundles } from '#kube/resource.ts';
@@ -45,6 +53,10 @@ export interface Reconciler {
 interface Memory {
   readonly uid: string | undefined;
   readonly sources: SourceMemory;
+  /** What the targets show now, for what a source gave before the start. */
+  shown: () => ShownRoots;
+  /** Whether it was known once what the targets hold: a look before would forget what the sources lost meanwhile. */
+  recalled: boolean;
   /** By name of the ClusterTrustBundle. */
   readonly targets: Map<string, TargetMemory>;
   /** What every target held when all was well last; undefined before that. */
@@ -70,16 +82,42 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const known = memories.get(name);
     if (known !== undefined && known.uid === uid) return known;
     const recall = (source: string) =>
-      recallSource(source, bundles.getByKey(name)?.object.status, publishedBy(entry));
+      recallSource(source, bundles.getByKey(name)?.object.status, memory.shown());
     const sources = createSourceMemory({ trustDomain, now: () => clock.wall(), recall });
-    const memory: Memory = { uid, sources, targets: new Map(), before: undefined };
+    const shown = () => shownBy(entry);
+    const memory: Memory = {
+      uid,
+      sources,
+      shown,
+      recalled: false,
+      targets: new Map(),
+      before: undefined,
+    };
     memories.set(name, memory);
     return memory;
   }
 
-  /** PEM of the targets, as the watch shows them. */
-  function publishedBy({ targets }: TrustBundleEntry): string[] {
-    return targets.map(({ name }) => api.cache()?.get(undefined, name)?.spec.trustBundle ?? '');
+  /** The roots in what this TrustBundle publishes, or has published before its targets changed. */
+  function shownBy({ object, targets }: TrustBundleEntry): ShownRoots {
+    const names = new Set(targets.map(({ name }) => name));
+    const own = (api.cache()?.list() ?? []).filter(
+      ({ metadata: { name, annotations = {} } }) =>
+        names.has(name) || annotations[OWNER_ANNOTATION] === object.metadata.name,
+    );
+    return shownRoots(own.map(({ spec }) => spec.trustBundle));
+  }
+
+  /** Why it cannot be known yet what was published before the start; undefined when it can. */
+  function blindness({ object }: TrustBundleEntry, memory: Memory): unknown {
+    if (memory.recalled || api.cache() !== undefined) return undefined;
+    if (!isMissing(object.status, memory.shown(), clock.wall())) return undefined;
+    try {
+      api.resource();
+    } catch (error) {
+      return error;
+    }
+    const message = 'the ClusterTrustBundles were not listed since the start, so targets stay as they are';
+    return new MangroveError('BUNDLE_TARGET_UNAVAILABLE', message);
   }
 
   async function find(entry: TrustBundleEntry, signal: AbortSignal): Promise<Findings> {
@@ -87,19 +125,22 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     if (spec === undefined) return { invalid: entry.invalid };
     const { trustDomain } = spec;
     const memory = memoryOf(entry, trustDomain);
+    memory.shown = once(() => shownBy(entry));
+    const blind = blindness(entry, memory);
+    memory.recalled ||= blind === undefined;
     const sources = sourcesOf(object.metadata.name, spec, places);
-    const readings = await memory.sources.read(sources);
+    const readings = await (blind === undefined ? memory.sources : passing(trustDomain)).read(sources);
     const now = clock.wall();
-    const before = memory.before ?? recallPublished(object.status, publishedBy(entry), now);
-    const assembly = assemble(trustDomain, readings, Math.floor(now / 1000), {
+    const before = memory.before ?? recallPublished(object.status, memory.shown(), now);
+    const consent = consentOf(object.metadata.annotations);
+    const assembled = assemble(trustDomain, readings, Math.floor(now / 1000), {
       before,
       limitPercent: spec.maxShrinkPercent,
       // Who excludes a root by name has agreed to lose it.
-      consent: [
-        ...consentOf(object.metadata.annotations),
-        ...spec.sources.flatMap(({ exclude = [] }) => exclude),
-      ],
+      consent: [...consent.fingerprints, ...spec.sources.flatMap(({ exclude = [] }) => exclude)],
     });
+    const assembly = blind === undefined ? assembled : { ...assembled, bundle: undefined, error: blind };
+    const known = knownRoots(object, before, assembly);
     const targets = await Promise.all(
       entry.targets.map(({ name, target }) => {
         const task = {
@@ -116,28 +157,22 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         return settleTarget(task, targetMemoryOf(memory, name), tools);
       }),
     );
-    memory.before = publishedNow(assembly, targets, readings, before) ?? memory.before;
-    return { readings, assembly, targets, pollMs: pollMsOf(sources, readings) };
+    memory.before = publishedNow({ assembly, targets, readings, before, now }) ?? memory.before;
+    const { removals } = memory.before ?? before;
+    return {
+      readings,
+      assembly,
+      targets,
+      removals,
+      consented: consent.fingerprints.filter((sha256) => known.has(sha256)),
+      consentError: consentError(consent, (sha256) => known.has(sha256)),
+      pollMs: pollMsOf(sources, readings),
+    };
   }
 
-  /** A consent works once: what it named is gone from every target, so it is taken away. */
-  async function spendConsent(
-    object: TrustBundle,
-    findings: Findings,
-    signal: AbortSignal,
-  ): Promise<TrustBundle> {
-    if ('invalid' in findings || !isPublished(findings.assembly, findings.targets)) return object;
-    const consent = consentOf(object.metadata.annotations);
-    const { anchors } = findings.assembly.bundle;
-    if (consent.length === 0 || anchors.some(({ sha256 }) => consent.includes(sha256))) return object;
-    const { [CONSENT_ANNOTATION]: _, ...annotations } = object.metadata.annotations ?? {};
-    const { metadata } = await client.update(
-      trustBundles,
-      { ...object, metadata: { ...object.metadata, annotations } },
-      { signal, metadataOnly: true },
-    );
-    announcer.consented(object, consent);
-    return { ...object, metadata: { ...object.metadata, ...metadata } };
+  /** Reads sources without remembering what they gave. */
+  function passing(trustDomain: string): SourceMemory {
+    return createSourceMemory({ trustDomain, now: () => clock.wall(), recall: () => undefined });
   }
 
   /** One write, and only of news; an object that is gone needs none. */
@@ -164,7 +199,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     async reconcile(entry, signal) {
       const findings = await find(entry, signal);
       announcer.announce(entry.object, findings);
-      await report(await spendConsent(entry.object, findings, signal), findings, signal);
+      const object = await spendConsent(entry.object, findings, { client, announcer, signal });
+      await report(object, findings, signal);
       return { requeueAfterMs: nextLookMs(findings) };
     },
     hasten(target) {
@@ -179,6 +215,14 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 }
 
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
 /** A source that could not be read for a fault on our side tells nobody when that is over. */
 const unreadablePollMs = 5_000;
 
@@ -189,41 +233,4 @@ function pollMsOf(sources: readonly Source[], readings: readonly SourceReading[]
   );
   const failing = readings.some(({ error }) => errorCode(error) === 'BUNDLE_SOURCE_UNREADABLE');
   return Math.min(...polls, failing ? unreadablePollMs : Number.POSITIVE_INFINITY);
-}
-
-/** Every target was seen to hold the bundle. */
-function isPublished(
-  assembly: Assembly,
-  targets: readonly TargetReport[],
-): assembly is Assembly & { readonly bundle: Bundle } {
-  return assembly.bundle !== undefined && targets.every(({ error }) => error === undefined);
-}
-
-/**
- * What is published now, and who gives it; what is withheld was given by whom it was given by before. While a target fails, what was let
- * go is gone for the others: it must not come back. Undefined when no target holds the bundle.
- */
-function publishedNow(
-  assembly: Assembly,
-  targets: readonly TargetReport[],
-  readings: readonly SourceReading[],
-  before: LastPublished,
-): LastPublished | undefined {
-  const { bundle } = assembly;
-  if (bundle === undefined || targets.every(({ error }) => error !== undefined)) return undefined;
-  const withheld = new Set(assembly.withheld.map(({ sha256 }) => sha256));
-  const givers = new Map(before.anchors.map(({ anchor, source }) => [anchor.sha256, source]));
-  for (const { name, anchors: given = [] } of readings.toReversed()) {
-    for (const { sha256 } of given) givers.set(sha256, name);
-  }
-  const known = new Set(before.anchors.map(({ anchor }) => anchor.sha256));
-  const whole = isPublished(assembly, targets);
-  const anchors = bundle.anchors
-    .filter(({ sha256 }) => whole || known.has(sha256))
-    .map((anchor) => ({
-      anchor,
-      source: givers.get(anchor.sha256) ?? '',
-      withheld: withheld.has(anchor.sha256),
-    }));
-  return { anchors, unseen: whole ? [] : before.unseen };
 }

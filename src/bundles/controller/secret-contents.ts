@@ -1,32 +1,31 @@
 import { decodeBase64 } from '#base64.ts';
-import { type ReadOnce, readOnce } from '#bundles/controller/read-once.ts';
+import { type ReadOnce, type ReadOnceOptions, readOnce } from '#bundles/controller/read-once.ts';
 import type { SourceObject } from '#bundles/source/object.ts';
-import type { Cache } from '#kube/cache.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { PartialObjectMetadata } from '#kube/object.ts';
 import { secrets } from '#kube/resource.ts';
 import { readSealed } from '#kube/sealed.ts';
 import { cutData } from '#secret-data.ts';
 
-export interface SecretContentsOptions {
+export interface SecretContentsOptions
+  extends Pick<ReadOnceOptions<unknown, unknown>, 'gate' | 'clock' | 'idleMs'> {
   readonly client: KubeClient;
   readonly namespace: string;
-  /** Metadata of the Secrets there. */
-  readonly observed: Cache<PartialObjectMetadata>;
 }
 
 /** What of Secrets may be roots. */
-export type SecretContents = Pick<ReadOnce<PartialObjectMetadata, SourceObject>, 'read'>;
-
-export function createSecretContents({ client, namespace, observed }: SecretContentsOptions): SecretContents {
-  const contents = readOnce('Secret', async (secret: PartialObjectMetadata): Promise<SourceObject> => {
-    const { name, labels = {} } = secret.metadata;
-    return { name, labels, data: await readSealed(client, secrets, { namespace, name }, publicData) };
+export function secretContents({
+  client,
+  namespace,
+  ...reading
+}: SecretContentsOptions): ReadOnce<PartialObjectMetadata, SourceObject> {
+  return readOnce({
+    ...reading,
+    kind: 'Secret',
+    async fetch({ metadata: { name, labels = {} } }: PartialObjectMetadata) {
+      return { name, labels, data: await readSealed(client, secrets, { namespace, name }, publicData) };
+    },
   });
-  observed.onChange((_previous, current, key) => {
-    if (current === undefined) contents.forget(key.slice(key.indexOf('/') + 1));
-  });
-  return contents;
 }
 
 /** Type of Secrets that hold a key and its certificate; of these only the issuer's certificate can be a root. */

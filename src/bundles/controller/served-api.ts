@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { readOnce } from '#bundles/controller/read-once.ts';
+import type { Gate } from '#bundles/controller/selection.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL } from '#bundles/target/cluster-trust-bundle.ts';
 import { errorMessage, MangroveError } from '#errors/error.ts';
 import { Cache } from '#kube/cache.ts';
@@ -25,6 +26,9 @@ export interface ServedApiOptions {
   readonly timing: ServedApiTiming;
   /** An object changed; without a name, what is served changed, or the first complete list came in. */
   readonly onChange: (name?: ObjectKey) => void;
+  /** What no source selected for so long is not kept; ms. */
+  readonly idleMs: number;
+  readonly gate: Gate;
 }
 
 /** Milliseconds. */
@@ -50,6 +54,8 @@ export interface ServedApi {
    * @throws MangroveError BUNDLE_SOURCE_UNREADABLE
    */
   whole(object: ClusterTrustBundle): Promise<ClusterTrustBundle>;
+  /** Keeps no content of others: nobody here publishes for now. */
+  forget(): void;
   /** Monotonic ms of the last word from the server on that cache. */
   lastContact(): number | undefined;
   /** False until the first answer, good or bad: before it a status would report a fault of every start. */
@@ -80,9 +86,14 @@ export function startServedApi(options: ServedApiOptions): ServedApi {
   let generation: Generation | undefined;
   let answered = false;
   let asked = Promise.withResolvers<void>();
-  const strangers = readOnce('ClusterTrustBundle', ({ metadata: { name } }: ClusterTrustBundle) =>
-    client.get<ClusterTrustBundle>(generation?.resource ?? clusterTrustBundles, name, { signal }),
-  );
+  const strangers = readOnce({
+    kind: 'ClusterTrustBundle',
+    gate: options.gate,
+    clock: options.clock,
+    idleMs: options.idleMs,
+    fetch: ({ metadata: { name } }: ClusterTrustBundle) =>
+      client.get<ClusterTrustBundle>(generation?.resource ?? clusterTrustBundles, name, { signal }),
+  });
 
   function adopt(found: Discovery): void {
     if (found.state === 'unknown') {
@@ -194,6 +205,7 @@ export function startServedApi(options: ServedApiOptions): ServedApi {
     },
     cache: () => (generation?.reflector.hasSynced() === true ? generation.cache : undefined),
     whole: async (object) => (isOurs(object) ? object : strangers.read(object)),
+    forget: () => strangers.forget(),
     answered: () => answered,
     lastContact: () => generation?.reflector.lastContact(),
     recheck,

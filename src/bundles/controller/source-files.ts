@@ -1,6 +1,7 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Anchor, MAX_BUNDLE_BYTES } from '#bundles/bundle/anchor.ts';
+import { readSelected } from '#bundles/controller/selection.ts';
 import { named } from '#bundles/source/object.ts';
 import { errorMessage, MangroveError } from '#errors/error.ts';
 
@@ -8,7 +9,7 @@ import { errorMessage, MangroveError } from '#errors/error.ts';
  * The anchors of one file, or of all files in a directory, below the directory that the configuration names. Names that begin with
  * a dot are passed by: the kubelet keeps the older content of a volume under one.
  * @param name one path segment: a TrustBundle must not make the controller read anything else (docs/security.md)
- * @throws MangroveError BUNDLE_SOURCE_NOT_FOUND, BUNDLE_SOURCE_UNREADABLE, BUNDLE_PEM_INVALID, BUNDLE_ANCHOR_*
+ * @throws MangroveError BUNDLE_SOURCE_NOT_FOUND, BUNDLE_SOURCE_UNREADABLE, BUNDLE_SOURCE_TOO_LARGE, BUNDLE_PEM_INVALID, BUNDLE_ANCHOR_*
  */
 export async function fileAnchors(directory: string, name: string): Promise<Anchor[]> {
   const path = join(directory, name);
@@ -17,12 +18,17 @@ export async function fileAnchors(directory: string, name: string): Promise<Anch
       ? new MangroveError('BUNDLE_SOURCE_NOT_FOUND', `there is no ${path}`, { cause })
       : unreadable(path, cause);
   });
-  if (!found.isDirectory()) return anchorsOf(path);
+  if (!found.isDirectory()) return named(path, await contentOf(path));
   const names = await entriesOf(path).catch((cause: unknown) => {
     throw unreadable(path, cause);
   });
   if (names.length === 0) throw new MangroveError('BUNDLE_SOURCE_NOT_FOUND', `${path} holds no file`);
-  return (await Promise.all(names.map((entry) => anchorsOf(entry)))).flat();
+  const contents = await readSelected(names, {
+    kind: `files of ${path}`,
+    read: contentOf,
+    sizeOf: ({ length }) => length,
+  });
+  return names.flatMap((entry, index) => named(entry, contents[index] ?? ''));
 }
 
 /**
@@ -36,10 +42,6 @@ async function entriesOf(path: string): Promise<string[]> {
 }
 
 /** A file that was in its directory a moment ago is no source that does not exist, even when it is gone now. */
-async function anchorsOf(path: string): Promise<Anchor[]> {
-  return named(path, await contentOf(path));
-}
-
 async function contentOf(path: string): Promise<Buffer> {
   try {
     const found = await stat(path);

@@ -1,5 +1,6 @@
 import type { TrustBundleSpec } from '#bundles/bundle/resource.ts';
 import { type SourceSpec, sourceKey } from '#bundles/bundle/source-spec.ts';
+import { readSelected } from '#bundles/controller/selection.ts';
 import type { ServedApi } from '#bundles/controller/served-api.ts';
 import { fileAnchors } from '#bundles/controller/source-files.ts';
 import type { SourceObjectKind, SourceObjects } from '#bundles/controller/source-objects.ts';
@@ -36,10 +37,11 @@ export function sourcesOf(owner: string, spec: TrustBundleSpec, places: SourcePl
 
 function sourceOf(spec: SourceSpec, reader: Reader, places: SourcePlaces): Source {
   const { kind, name } = sourceKey(spec);
-  const { optional, keepLastSeconds, retainSeconds, include, exclude } = spec;
+  const { optional, keepLastSeconds, retainSeconds = 0, include, exclude } = spec;
+  const retainUntil = spec.retainUntil === undefined ? undefined : Date.parse(spec.retainUntil);
   return {
     name: `${kind}/${name}`,
-    terms: { optional, keepLastSeconds, retainSeconds, include, exclude },
+    terms: { optional, keepLastSeconds, retainSeconds, retainUntil, include, exclude },
     ...(kind === 'file' && { pollSeconds: filePollSeconds }),
     read: () => read(spec, reader, places),
   };
@@ -57,7 +59,11 @@ async function read(spec: SourceSpec, reader: Reader, places: SourcePlaces): Pro
   if (file !== undefined) return { anchors: await fileAnchors(places.directory, file.name) };
   if (clusterTrustBundle !== undefined) {
     const meant = published(places).filter((object) => isMeant(clusterTrustBundle, object));
-    const whole = await Promise.all(meant.map((object) => places.api.whole(object)));
+    const whole = await readSelected(meant, {
+      kind: 'ClusterTrustBundles',
+      read: (object) => places.api.whole(object),
+      sizeOf: ({ spec: { trustBundle } }) => trustBundle.length,
+    });
     return { anchors: clusterTrustBundleAnchors(clusterTrustBundle, reader, whole) };
   }
   return publicRoots(roots?.from ?? 'mozilla');

@@ -1,10 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Anchor } from '#bundles/bundle/anchor.ts';
-import { bundleHash } from '#bundles/bundle/bundle.ts';
 import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
+import { type SourceFindings, sourcesStatus } from '#bundles/controller/source-status.ts';
 import type { TargetReport } from '#bundles/controller/target.ts';
-import type { Assembly } from '#bundles/source/assembly.ts';
-import type { SourceReading } from '#bundles/source/memory.ts';
 import { withheldError } from '#bundles/source/shrink.ts';
 import { advice, errorRow } from '#errors/error.ts';
 import { findCondition, setCondition } from '#kube/condition.ts';
@@ -13,13 +11,15 @@ import type { Condition } from '#kube/object.ts';
 
 /** What one reconcile found; the specification itself may be what is wrong. */
 export type Findings =
-  | {
-      readonly readings: readonly SourceReading[];
-      readonly assembly: Assembly;
+  | (SourceFindings & {
       readonly targets: readonly TargetReport[];
+      /** Fingerprints of roots of the bundle that an operator agreed to lose. */
+      readonly consented: readonly string[];
+      /** Of a consent that names something else. */
+      readonly consentError: unknown;
       /** How soon to look again at sources that tell nobody of their changes; ms. */
       readonly pollMs: number;
-    }
+    })
   | { readonly invalid: unknown };
 
 export interface StatusContext {
@@ -29,96 +29,23 @@ export interface StatusContext {
   readonly now: number;
 }
 
-/** Limits of the CRD. */
-const MAX_ANCHORS = 512;
+/** Limit of the CRD. */
 const MAX_ERROR = 4096;
-const MAX_SUBJECT = 1024;
 
 /** The status that tells what was found, with what is still true of the one before. */
 export function trustBundleStatus(findings: Findings, context: StatusContext): TrustBundleStatus {
   const { before, generation } = context;
   const observed = generation === undefined ? {} : { observedGeneration: generation };
   if ('invalid' in findings) return { ...before, ...observed, conditions: conditions(findings, context) };
-  const { readings, assembly, targets } = findings;
-  const { bundle } = assembly;
+  const { assembly, targets } = findings;
+  const hash = assembly.bundle?.sha256 ?? before?.hash;
   return {
     ...observed,
-    ...(bundle === undefined
-      ? kept(before)
-      : { hash: bundle.sha256, anchors: anchorStatus(bundle.anchors, findings, context) }),
-    sources: readings.map((reading) => sourceStatus(reading, before)),
+    ...(hash !== undefined && { hash }),
+    ...sourcesStatus(findings, before, context.now),
     targets: targets.map(targetStatus),
     conditions: conditions(findings, context),
   };
-}
-
-/** Without a bundle the targets keep what they hold, so the status does too. */
-function kept(before: TrustBundleStatus | undefined): Pick<TrustBundleStatus, 'hash' | 'anchors'> {
-  return {
-    ...(before?.hash !== undefined && { hash: before.hash }),
-    ...(before?.anchors !== undefined && { anchors: before.anchors }),
-  };
-}
-
-function anchorStatus(
-  anchors: readonly Anchor[],
-  { readings, assembly }: Extract<Findings, { readings: unknown }>,
-  { before, now }: StatusContext,
-): NonNullable<TrustBundleStatus['anchors']> {
-  const withheld = new Set(assembly.withheld.map(({ sha256 }) => sha256));
-  const last = new Map(before?.anchors?.map((anchor) => [anchor.sha256, anchor]));
-  const held = new Set(anchors.map(({ sha256 }) => sha256));
-  const unread = new Set(readings.filter((reading) => reading.anchors === undefined).map(({ name }) => name));
-  const told = anchors.map(({ sha256, subject, notBefore, notAfter }) => {
-    const { source = last.get(sha256)?.source ?? '', vanishedAt } = giverOf(sha256, readings);
-    return {
-      sha256,
-      subject: subject.slice(0, MAX_SUBJECT),
-      notBefore: formatTime(notBefore * 1000),
-      notAfter: formatTime(notAfter * 1000),
-      source,
-      since: last.get(sha256)?.since ?? formatTime(now),
-      ...(vanishedAt !== undefined && { vanishedTime: formatTime(vanishedAt) }),
-      ...(withheld.has(sha256) && { withheldTime: last.get(sha256)?.withheldTime ?? formatTime(now) }),
-    };
-  });
-  // What an unread source gave is not in this bundle, but still in the targets, and is recalled from here.
-  const kept = (before?.anchors ?? []).filter(
-    ({ sha256, source }) => unread.has(source) && !held.has(sha256),
-  );
-  return [...told, ...kept].slice(0, MAX_ANCHORS);
-}
-
-/** Who gives an anchor, before those who only retain it. */
-function giverOf(
-  sha256: string,
-  readings: readonly SourceReading[],
-): { readonly source?: string | undefined; readonly vanishedAt?: number | undefined } {
-  const holders = readings.filter(({ anchors }) => anchors?.some((anchor) => anchor.sha256 === sha256));
-  const giver = holders.find(({ vanished }) => !vanished.has(sha256)) ?? holders[0];
-  return { source: giver?.name, vanishedAt: giver?.vanished.get(sha256) };
-}
-
-function sourceStatus(
-  { name, anchors, goodAt, error, note }: SourceReading,
-  before: TrustBundleStatus | undefined,
-): NonNullable<TrustBundleStatus['sources']>[number] {
-  const slash = name.indexOf('/');
-  const key = { kind: name.slice(0, slash), name: name.slice(slash + 1) };
-  const last = before?.sources?.find((source) => source.kind === key.kind && source.name === key.name);
-  const hash = anchors === undefined ? last?.hash : hashOf(anchors);
-  const lastGoodTime = goodAt === undefined ? last?.lastGoodTime : formatTime(goodAt);
-  return {
-    ...key,
-    ...(hash !== undefined && { hash }),
-    ...(lastGoodTime !== undefined && { lastGoodTime }),
-    ...(error !== undefined && { error: errorText(error) }),
-    ...(note !== undefined && { note: note.slice(0, MAX_ERROR) }),
-  };
-}
-
-function hashOf(anchors: readonly Anchor[]): string {
-  return bundleHash(new Map(anchors.map(({ sha256, der }) => [sha256, der])));
 }
 
 function targetStatus({ name, apiVersion, hash, verifiedAt, error }: TargetReport) {
@@ -171,15 +98,16 @@ function published(findings: Findings): Told {
 function ready(findings: Findings): Told {
   const unpublished = published(findings);
   if ('invalid' in findings || unpublished.status !== 'True') return { ...unpublished, type: 'Ready' };
-  const { readings, assembly } = findings;
+  const { readings, assembly, consentError } = findings;
+  const mistake = consentError === undefined ? '' : ` ${advice(consentError)}`;
   const bad = readings.find((reading) => reading.error !== undefined);
   if (bad !== undefined)
-    return failed('Ready', bad.error, ` Source ${bad.name} keeps its last good content.`);
+    return failed('Ready', bad.error, ` Source ${bad.name} keeps its last good content.${mistake}`);
   const withheld = withheldError(assembly.withheld);
-  if (withheld !== undefined) return failed('Ready', withheld);
+  if (withheld !== undefined) return failed('Ready', withheld, mistake);
   const out = [...leftOut('expired', assembly.expired), ...leftOut('not yet valid', assembly.early)].join('');
   const count = assembly.bundle?.anchors.length ?? 0;
-  const message = `${count} ${count === 1 ? 'root is' : 'roots are'} published.${out}`;
+  const message = `${count} ${count === 1 ? 'root is' : 'roots are'} published.${out}${mistake}`;
   return { type: 'Ready', status: 'True', reason: 'Published', message };
 }
 

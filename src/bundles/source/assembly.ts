@@ -1,6 +1,7 @@
 import { type Anchor, admission } from '#bundles/bundle/anchor.ts';
 import { type Bundle, makeBundle } from '#bundles/bundle/bundle.ts';
 import type { SourceReading } from '#bundles/source/memory.ts';
+import type { Removal } from '#bundles/source/removal.ts';
 import { isOurs, type ShrinkRule, shrinkage } from '#bundles/source/shrink.ts';
 
 /** One bundle made from the readings of its sources at one instant. */
@@ -14,6 +15,8 @@ export interface Assembly {
   readonly early: readonly Anchor[];
   /** In the bundle although no source gives them any more, for nobody agreed to lose so many. */
   readonly withheld: readonly Anchor[];
+  /** What has left unasked not long ago once this bundle is published. */
+  readonly removals: readonly Removal[];
   /**
    * True when a source was never read since the start, or what must stay is not at hand: some anchors are unknown, so whoever
    * publishes this bundle may add to a target but must not remove from it.
@@ -24,7 +27,11 @@ export interface Assembly {
 }
 
 /** Nothing was published before. */
-const unlimited: ShrinkRule = { before: { anchors: [], unseen: [] }, limitPercent: 100, consent: [] };
+const unlimited: ShrinkRule = {
+  before: { anchors: [], unseen: [], removals: [] },
+  limitPercent: 100,
+  consent: [],
+};
 
 /** Pools what the sources are worth at that second; never throws for what a source holds. */
 export function assemble(
@@ -37,9 +44,10 @@ export function assemble(
   const anchors = rule.before.anchors.filter(
     ({ anchor }) => admission(anchor, nowSeconds).state !== 'expired',
   );
-  const { withheld, blind } = shrinkage(
+  const { withheld, blind, removals } = shrinkage(
     { ...rule, before: { ...rule.before, anchors } },
     { anchors: new Set(given.map(({ sha256 }) => sha256)), authorities: liveAuthorities(readings) },
+    nowSeconds * 1000,
   );
   const admitted: Anchor[] = [];
   const expired: Anchor[] = [];
@@ -58,7 +66,7 @@ export function assemble(
     (verdict.state === 'admitted' ? admitted : early).push(anchor);
   }
   const partial = blind || readings.some((reading) => reading.anchors === undefined);
-  return { ...pool(trustDomain, admitted), expired, early, withheld, partial, changesAt };
+  return { ...pool(trustDomain, admitted), expired, early, withheld, removals, partial, changesAt };
 }
 
 function liveAuthorities(readings: readonly SourceReading[]): ReadonlySet<string> {

@@ -99,7 +99,7 @@ function retained(
   before: () => Before,
   now: number,
 ): Pick<SourceReading, 'anchors' | 'vanished' | 'changesAt'> {
-  if (terms.retainSeconds === 0) return { anchors, ...nothingStays };
+  if (terms.retainSeconds === 0 && terms.retainUntil === undefined) return { anchors, ...nothingStays };
   const last = before();
   const given = new Set(anchors.map(({ sha256 }) => sha256));
   const gone = (last.anchors ?? []).filter(
@@ -113,17 +113,16 @@ const nothingStays = { vanished: new Map<string, number>(), changesAt: Number.PO
 
 /** Those of the roots that vanished whose time is not over; one that is not known to have vanished before did so now. */
 function stay(
-  { retainSeconds }: SourceTerms,
+  { retainSeconds, retainUntil }: SourceTerms,
   gone: readonly Anchor[],
   vanishedAt: ReadonlyMap<string, number>,
   now: number,
 ) {
-  const retainMs = retainSeconds * 1000;
   const since = ({ sha256 }: Anchor): number => vanishedAt.get(sha256) ?? now;
-  const anchors = gone.filter((anchor) => now < since(anchor) + retainMs);
+  const end = (anchor: Anchor): number => retainUntil ?? since(anchor) + retainSeconds * 1000;
+  const anchors = gone.filter((anchor) => now < end(anchor));
   const vanished = new Map(anchors.map((anchor) => [anchor.sha256, since(anchor)]));
-  const ends = anchors.map((anchor) => since(anchor) + retainMs);
-  return { anchors, vanished, changesAt: Math.min(...ends, Number.POSITIVE_INFINITY) };
+  return { anchors, vanished, changesAt: Math.min(...anchors.map(end), Number.POSITIVE_INFINITY) };
 }
 
 /** Last good content of a source that cannot be read, for as long as its terms say. */

@@ -1,4 +1,5 @@
 import type { Anchor } from '#bundles/bundle/anchor.ts';
+import { isWithinLimit, MAX_REMOVALS, type Removal, recentRemovals } from '#bundles/source/removal.ts';
 import { MangroveError } from '#errors/error.ts';
 
 /** An anchor that was in the bundle when it was last published. */
@@ -8,19 +9,23 @@ export interface Published {
   readonly source: string;
   /** No source gave it any more then: it stayed because nobody had agreed to lose it. */
   readonly withheld: boolean;
+  /** When it joined the bundle, wall clock, ms; 0 when that is not known. */
+  readonly since: number;
 }
 
 /** What was published last, by the status and by what the targets show. */
 export interface LastPublished {
   readonly anchors: readonly Published[];
-  /** Fingerprints of those whose bytes no target shows now, so that they cannot be published again. */
-  readonly unseen: readonly string[];
+  /** Those whose bytes no target shows now, so that they cannot be published again. */
+  readonly unseen: readonly Pick<Removal, 'sha256' | 'since'>[];
+  /** What has left it unasked not long ago. */
+  readonly removals: readonly Removal[];
 }
 
-/** What a bundle may lose at once. */
+/** What a bundle may lose. */
 export interface ShrinkRule {
   readonly before: LastPublished;
-  /** Percent of it that a change may take away unasked. */
+  /** Percent of it that may leave unasked within the window. */
   readonly limitPercent: number;
   /** Fingerprints whose removal an operator agreed to. */
   readonly consent: readonly string[];
@@ -31,6 +36,8 @@ export interface Shrinkage {
   readonly withheld: readonly Anchor[];
   /** Something would have to be withheld whose bytes are not at hand: targets may grow, and must not shrink. */
   readonly blind: boolean;
+  /** What has left unasked once this is published. */
+  readonly removals: readonly Removal[];
 }
 
 /** What the sources give now. */
@@ -42,41 +49,45 @@ export interface Given {
 }
 
 /**
- * What stays although no source gives it any more. A source that is emptied by accident, or replaced by another set, must not
- * end the trust of every workload within a minute; the roots of an authority of ours leave when it retires them, and only then.
+ * What stays although no source gives it any more. A source that is emptied by accident, at once or object by object, or replaced by
+ * another set, must not end the trust of every workload; the roots of an authority of ours leave when it retires them, and only then.
+ * @param now wall clock, ms
  */
-export function shrinkage({ before, limitPercent, consent }: ShrinkRule, given: Given): Shrinkage {
-  const removed = before.anchors.filter(
-    ({ anchor, source }) => !given.anchors.has(anchor.sha256) && !given.authorities.has(source),
+export function shrinkage(
+  { before, limitPercent, consent }: ShrinkRule,
+  given: Given,
+  now: number,
+): Shrinkage {
+  const agreed = new Set(consent);
+  const isLost = ({ sha256 }: { readonly sha256: string }): boolean =>
+    !given.anchors.has(sha256) && !agreed.has(sha256);
+  const unasked = before.anchors.filter(
+    ({ anchor, source }) => isLost(anchor) && !given.authorities.has(source),
   );
-  const unasked = removed.filter(({ anchor }) => !consent.includes(anchor.sha256));
-  const unseen = before.unseen.filter((sha256) => !given.anchors.has(sha256) && !consent.includes(sha256));
   // What is withheld stays so: it must not leave because of what has joined the bundle since.
-  const earlier = unasked.filter(({ withheld }) => withheld);
-  const total = before.anchors.filter(({ withheld }) => !withheld).length + before.unseen.length;
-  const isSmall = (unasked.length - earlier.length + unseen.length) * 100 <= total * limitPercent;
-  const anchors = (published: readonly Published[]): Anchor[] => published.map(({ anchor }) => anchor);
+  const [earlier, fresh] = [unasked.filter(isWithheld), unasked.filter((one) => !isWithheld(one))];
+  const unseen = before.unseen.filter(isLost);
+  const leaving = [...fresh.map(({ anchor: { sha256 }, since }) => ({ sha256, since })), ...unseen].map(
+    (one) => ({ ...one, at: now }),
+  );
+  const again = new Set(leaving.map(({ sha256 }) => sha256));
+  const left = recentRemovals(before.removals, now).filter((one) => isLost(one) && !again.has(one.sha256));
+  const stood = [...before.anchors.filter((one) => !isWithheld(one)), ...before.unseen, ...left];
+  const isSmall = leaving.length === 0 || isWithinLimit([...left, ...leaving], stood, limitPercent, now);
   return {
-    withheld: anchors(isSmall ? earlier : unasked),
+    withheld: (isSmall ? earlier : unasked).map(({ anchor }) => anchor),
     blind: !isSmall && unseen.length > 0,
+    removals: (isSmall ? [...left, ...leaving] : left).slice(-MAX_REMOVALS),
   };
+}
+
+function isWithheld({ withheld }: Published): boolean {
+  return withheld;
 }
 
 /** Whether it is an authority of ours: its own rules say when a root leaves. */
 export function isOurs(source: string): boolean {
   return source.startsWith('authority/');
-}
-
-/** On a TrustBundle: fingerprints of roots that may leave it, separated by commas. Taken away once it was used. */
-export const CONSENT_ANNOTATION = 'mangrove.dev/allow-removal';
-
-/** The fingerprints of the annotation, as OpenSSL writes them or in plain hex; what is none is left out, for it names nothing. */
-export function consentOf(annotations: Readonly<Record<string, string>> = {}): string[] {
-  const text = annotations[CONSENT_ANNOTATION] ?? '';
-  return text
-    .split(',')
-    .map((part) => part.replaceAll(/[\s:]/g, '').toLowerCase())
-    .filter((part) => /^[0-9a-f]{64}$/.test(part));
 }
 
 const mostNamed = 8;

@@ -8,6 +8,8 @@ export interface SourceTerms {
   readonly keepLastSeconds: number | undefined;
   /** So long an anchor stays after it vanished. */
   readonly retainSeconds: number;
+  /** Or until this moment, wall clock, ms. */
+  readonly retainUntil?: number | undefined;
   /** Fingerprints: only these, or none of these. */
   readonly include?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;

@@ -23,16 +23,22 @@ export interface SourceState {
 export interface BundleMetrics {
   /** A bundle was put together: when each of its roots expires, seconds since the epoch by the start of its fingerprint. */
   assembled(bundle: string, roots: ReadonlyMap<string, number>, bytes: number): void;
+  /** Which targets a bundle has now, by their names: of others nothing is told any more. */
+  targets(bundle: string, names: readonly string[]): void;
   /** A target was read back and held the bundle; seconds since the epoch. */
   verified(bundle: string, target: string, at: number): void;
   /** A target was written, or could not be. */
-  published(bundle: string, target: string, outcome: 'written' | 'repaired' | 'failed'): void;
+  published(bundle: string, target: string, outcome: (typeof writeOutcomes)[number]): void;
   /** What all sources of a bundle are worth now, by their names. */
   sources(bundle: string, states: ReadonlyMap<string, SourceState>): void;
   /** How many roots stay in the bundle although no source gives them any more. */
   withheld(bundle: string, roots: number): void;
   forget(bundle: string): void;
+  /** Another replica leads: what this one saw last would stand here for ever. */
+  forgetAll(): void;
 }
+
+const writeOutcomes = ['written', 'repaired', 'failed'] as const;
 
 export function authorityMetrics(instruments: Instruments): AuthorityMetrics {
   const roots = instruments.gauge(
@@ -114,8 +120,12 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
     ['bundle', 'source'],
   );
   const rootsOf = new Map<string, ReadonlyMap<string, number>>();
-  const targetsOf = new Map<string, Set<string>>();
+  const targetsOf = new Map<string, readonly string[]>();
   const sourcesOf = new Map<string, Set<string>>();
+  const forgetTarget = (bundle: string, target: string): void => {
+    verified.remove({ bundle, target });
+    for (const outcome of writeOutcomes) writes.remove({ bundle, target, outcome });
+  };
   const forgetSource = (bundle: string, source: string): void => {
     for (const gauge of [sources, failing]) gauge.remove({ bundle, source });
   };
@@ -129,10 +139,13 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
       for (const [root, notAfter] of roots) expiry.set({ bundle, root }, notAfter);
       rootsOf.set(bundle, roots);
     },
-    verified(bundle, target, at) {
-      targetsOf.set(bundle, (targetsOf.get(bundle) ?? new Set()).add(target));
-      verified.set({ bundle, target }, at);
+    targets(bundle, names) {
+      for (const target of targetsOf.get(bundle) ?? []) {
+        if (!names.includes(target)) forgetTarget(bundle, target);
+      }
+      targetsOf.set(bundle, names);
     },
+    verified: (bundle, target, at) => verified.set({ bundle, target }, at),
     published: (bundle, target, outcome) => writes.inc({ bundle, target, outcome }),
     sources(bundle, states) {
       for (const source of sourcesOf.get(bundle) ?? []) {
@@ -149,10 +162,16 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
       for (const gauge of [anchors, bytes, withheld]) gauge.remove({ bundle });
       for (const root of rootsOf.get(bundle)?.keys() ?? []) expiry.remove({ bundle, root });
       rootsOf.delete(bundle);
-      for (const target of targetsOf.get(bundle) ?? []) verified.remove({ bundle, target });
+      for (const target of targetsOf.get(bundle) ?? []) forgetTarget(bundle, target);
       for (const source of sourcesOf.get(bundle) ?? []) forgetSource(bundle, source);
       targetsOf.delete(bundle);
       sourcesOf.delete(bundle);
+    },
+    // Counters stay: they are of this replica, and count on when it leads again.
+    forgetAll() {
+      for (const gauge of [anchors, bytes, withheld, expiry, verified, sources, failing]) gauge.reset();
+      rootsOf.clear();
+      sourcesOf.clear();
     },
   };
 }

@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => on.stop());
 
 /** What the API server adds to a source. */
-const serverDefaults = { optional: false, retainSeconds: 0 };
+const serverDefaults = { optional: false };
 
 const read = (name: string): Promise<TrustBundle> => on.admin.get<TrustBundle>(trustBundles, name);
 

@@ -66,7 +66,8 @@ describe('a ConfigMap', () => {
       await rootPem(),
     ];
     await sources.configMap('corporate', { 'ca.crt': firstPem });
-    const own = await sources.beside(publisher, domain, { configMap: { name: 'corporate' } });
+    const source = { configMap: { name: 'corporate' } };
+    const own = await sources.beside(publisher, domain, source, { maxShrinkPercent: 100 });
     await scene.untilPublished(domain, own, first);
 
     await sources.configMap('corporate', { 'ca.crt': `${secondPem}-----BEGIN CERTIFICATE-----\n!\n` });
@@ -131,6 +132,26 @@ describe('a ConfigMap', () => {
     await scene.untilPublished(domain, own, two);
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(since) + 14_000);
     await eventually(async () => (await untilReady(domain)).status?.anchors?.length === 2);
+  });
+
+  it('retains a root that vanished until a stated time', async () => {
+    const domain = 'until.objects.test';
+    const [[one, onePem], [two, twoPem]] = [await rootPem(), await rootPem()];
+    const until = Date.now() + 12_000;
+    await sources.configMap('until', { 'ca.crt': onePem + twoPem });
+    const source = { configMap: { name: 'until' }, retainUntil: new Date(until).toISOString() };
+    const publisher = sources.start(domain);
+    const own = await sources.beside(publisher, domain, source);
+    await scene.untilPublished(domain, own, one, two);
+    await sources.configMap('until', { 'ca.crt': twoPem });
+    await eventually(async () => {
+      const { status } = await scene.bundleOf(domain);
+      return status?.anchors?.some(({ vanishedTime }) => vanishedTime !== undefined);
+    });
+    await scene.untilPublished(domain, own, one, two);
+    await scene.untilPublished(domain, own, two);
+    expect(Date.now()).toBeGreaterThanOrEqual(until - 1_000);
+    await untilReady(domain);
   });
 
   it('that cannot be read loses its roots after keepLastSeconds', async () => {

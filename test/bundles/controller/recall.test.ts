@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseAnchor } from '#bundles/bundle/anchor.ts';
-import { bundleHash } from '#bundles/bundle/bundle.ts';
 import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
-import { recallSource } from '#bundles/controller/recall.ts';
+import { isMissing, recallPublished, recallSource, shownRoots } from '#bundles/controller/recall.ts';
 import { makeRoot, pem } from '../support/roots.ts';
 
 const sha256 = (der: Buffer): string => createHash('sha256').update(der).digest('hex');
-const hashOf = (...roots: Buffer[]): string => bundleHash(new Map(roots.map((root) => [sha256(root), root])));
 const at = '2026-11-23T00:00:00Z';
 const gone = '2026-11-22T23:00:00Z';
+const later = '2046-11-23T00:00:00Z';
+const now = Date.parse('2026-11-24T00:00:00Z');
 
 let one: Buffer;
 let two: Buffer;
@@ -19,20 +19,20 @@ beforeAll(async () => {
   [one, two, other] = [await makeRoot(), await makeRoot(), await makeRoot()];
 });
 
-const anchor = (root: Buffer, source: string, vanishedTime?: string) => ({
+const anchor = (root: Buffer, source: string, notAfter = later) => ({
   sha256: sha256(root),
   subject: '',
   notBefore: at,
-  notAfter: at,
+  notAfter,
   source,
-  ...(vanishedTime !== undefined && { vanishedTime }),
 });
+const corporate = { kind: 'configMap', name: 'corporate', hash: 'any', lastGoodTime: at };
 
-/** As it stood when the source gave `two`, and retained `one`. */
+/** As it stood when the source gave `two` and `other`, which an authority gives too, and retained `one`. */
 const status = (more: Partial<TrustBundleStatus> = {}): TrustBundleStatus => ({
-  sources: [{ kind: 'configMap', name: 'corporate', hash: hashOf(one, two), lastGoodTime: at }],
+  sources: [{ ...corporate, roots: '0-2', vanished: [{ roots: '0', time: gone }] }],
   anchors: [
-    anchor(one, 'configMap/corporate', gone),
+    anchor(one, 'configMap/corporate'),
     anchor(two, 'configMap/corporate'),
     anchor(other, 'authority/mesh'),
   ],
@@ -42,41 +42,79 @@ const status = (more: Partial<TrustBundleStatus> = {}): TrustBundleStatus => ({
 
 const published = (...roots: Buffer[]): string => roots.map((root) => pem(root)).join('');
 const recall = (from: TrustBundleStatus | undefined, ...targets: string[]) =>
-  recallSource('configMap/corporate', from, targets);
+  recallSource('configMap/corporate', from, shownRoots(targets));
+const recalled = (...roots: Buffer[]) => ({
+  anchors: roots.map((root) => parseAnchor(root, '')),
+  vanished: new Map([[sha256(one), Date.parse(gone)]]),
+  goodAt: Date.parse(at),
+});
 
 describe('what a source gave before the start', () => {
-  it('is known from the status and from what any of the targets holds', () => {
-    expect(recall(status(), published(one), published(two, other))).toEqual({
-      anchors: [parseAnchor(one, ''), parseAnchor(two, '')],
-      vanished: new Map([[sha256(one), Date.parse(gone)]]),
-      goodAt: Date.parse(at),
-    });
+  it('is known from the status and from what any of the targets holds, shared with another source or not', () => {
+    expect(recall(status(), published(one), published(two, other))).toEqual(recalled(one, two, other));
+  });
+
+  it('is proven root by root, whatever else stands in a target', () => {
+    const edited = `text${published(one)}-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n${published(two)}`;
+    expect(recall(status(), edited)).toEqual(recalled(one, two));
+  });
+
+  it('is less what no target shows: it can leave none', () => {
+    expect(recall(status(), published(two, other))).toEqual(recalled(two, other));
   });
 
   it('may be nothing, and is known to be', () => {
-    const empty = [{ kind: 'configMap', name: 'corporate', hash: hashOf(), lastGoodTime: at }];
-    expect(recall(status({ sources: empty, anchors: [] }), published(other))).toEqual({
+    const sources = [{ ...corporate, roots: '' }];
+    expect(recall(status({ sources, anchors: [] }), published(other))).toEqual({
       anchors: [],
       vanished: new Map(),
       goodAt: Date.parse(at),
     });
+    expect(recall(status({ sources: [{ kind: 'configMap', name: 'corporate' }] }))).toEqual({
+      anchors: [],
+      vanished: new Map(),
+      goodAt: undefined,
+    });
   });
 
-  it.each<[string, () => ReturnType<typeof recall>]>([
-    ['there is no status', () => recall(undefined, published(one, two))],
-    ['no target holds one of its roots', () => recall(status(), published(one))],
-    ['a target cannot be read', () => recall(status(), `${published(one, two)}text`)],
-    ['the status lost its roots', () => recall(status({ anchors: [] }), published(one, two))],
-    [
-      'the status gives it a root that it never gave',
-      () =>
-        recall(
-          status({ anchors: [one, two, other].map((root) => anchor(root, 'configMap/corporate')) }),
-          published(one, two, other),
-        ),
-    ],
-    ['the status does not name it', () => recall(status({ sources: [] }), published(one, two))],
-  ])('is not known when %s', (_why, ask) => {
-    expect(ask()).toBeUndefined();
+  it.each<[string, () => TrustBundleStatus | undefined]>([
+    ['there is no status', () => undefined],
+    ['the status lost its roots', () => status({ anchors: [] })],
+    ['the status does not name it', () => status({ sources: [] })],
+    ['the status had no room for its roots', () => status({ sources: [corporate] })],
+    ['the status says something else', () => status({ sources: [{ ...corporate, roots: '0-9' }] })],
+  ])('is not known when %s', (_why, from) => {
+    expect(recall(from(), published(one, two, other))).toBeUndefined();
+  });
+});
+
+describe('what was published before the start', () => {
+  it('is missing only where nothing shows a root that has not expired', () => {
+    const expired = [anchor(one, 'configMap/corporate', at), anchor(two, 'configMap/corporate')];
+    expect(isMissing(status(), shownRoots([published(one, two, other)]), now)).toBe(false);
+    expect(isMissing(status(), shownRoots([published(one, two)]), now)).toBe(true);
+    expect(isMissing(status({ anchors: expired }), shownRoots([published(two)]), now)).toBe(false);
+    expect(isMissing(undefined, shownRoots([]), now)).toBe(false);
+  });
+
+  it('has its source, when it joined, and what has left unasked', () => {
+    const anchors = [
+      { ...anchor(one, 'configMap/corporate'), since: gone, withheldTime: at },
+      anchor(two, 'configMap/corporate'),
+      anchor(other, 'authority/mesh'),
+    ];
+    const removals = [{ sha256: 'x', since: gone, time: at }];
+    expect(recallPublished(status({ anchors, removals }), shownRoots([published(one)]), now)).toEqual({
+      anchors: [
+        {
+          anchor: parseAnchor(one, ''),
+          source: 'configMap/corporate',
+          withheld: true,
+          since: Date.parse(gone),
+        },
+      ],
+      unseen: [{ sha256: sha256(two), since: 0 }],
+      removals: [{ sha256: 'x', since: Date.parse(gone), at: Date.parse(at) }],
+    });
   });
 });

@@ -33,6 +33,11 @@ describe('a file source', () => {
     expect(await give('corporate')).toEqual([one, two]);
   });
 
+  it('may have 1,048,576 bytes', async () => {
+    writeFileSync(at('corporate'), pem(one).padEnd(1_048_576, '\n'));
+    expect(await give('corporate')).toEqual([one]);
+  });
+
   it('is all files of a directory, but none whose name begins with a dot', async () => {
     mkdirSync(at('corporate'));
     writeFileSync(at('corporate', 'b.pem'), pem(two));

@@ -239,6 +239,40 @@ describe('the terms of a source', () => {
     });
   });
 
+  describe('retainUntil', () => {
+    const terms = { retainUntil: 15_000 };
+
+    it('lets a root stay that vanished, whenever it did, to that moment and over failures', async () => {
+      const memory = newMemory();
+      await anchorsOf(memory, terms, [one, two]);
+      await anchorsOf(memory, terms, [one]);
+      now = 14_999;
+      expect(await anchorsOf(memory, terms, [])).toMatchObject({
+        anchors: [one, two],
+        vanished: new Map([
+          [one.sha256, 14_999],
+          [two.sha256, 10_000],
+        ]),
+        changesAt: 15_000,
+      });
+      expect(await anchorsOf(memory, terms, failure('UNREADABLE'))).toMatchObject({ anchors: [one, two] });
+      now = 15_000;
+      expect(await anchorsOf(memory, terms, [])).toMatchObject({ anchors: [], changesAt: never });
+    });
+
+    it('lets leave at once what vanishes later', async () => {
+      const memory = newMemory();
+      now = 20_000;
+      await anchorsOf(memory, terms, [one, two]);
+      expect(await anchorsOf(memory, terms, [one])).toMatchObject({ anchors: [one], vanished: new Map() });
+    });
+
+    it('holds over a start of the process', async () => {
+      const memory = newMemory({ anchors: [one], vanished: new Map([[one.sha256, 7_000]]), goodAt: 9_000 });
+      expect(await anchorsOf(memory, terms, [two])).toMatchObject({ anchors: [two, one], changesAt: 15_000 });
+    });
+  });
+
   describe('exclude', () => {
     const terms = { retainSeconds: 5 };
 

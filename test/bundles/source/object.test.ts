@@ -153,6 +153,15 @@ describe('text that is no list of roots', () => {
     ['a byte order mark', ([a]) => `\uFEFF${a}`, /line 1 is not the beginning/],
   ];
 
+  it('is what has 1,048,577 bytes, and not what has 1,048,576', () => {
+    const [a = ''] = text;
+    expect(give({}, object({ 'ca.crt': a.padEnd(1_048_576, '\n') }))).toEqual(roots.slice(0, 1));
+    expect(refusal({}, object({ 'ca.crt': a.padEnd(1_048_577, '\n') }))).toMatchObject({
+      code: 'BUNDLE_PEM_INVALID',
+      message: expect.stringContaining('has 1048577 bytes, more than 1048576'),
+    });
+  });
+
   it.each(bad)('%s is refused by the name of object and key, and not quoted', (_what, make, why) => {
     const content = make(text);
     const error = refusal({ kind: 'Secret' }, object({ 'ca.crt': content }));

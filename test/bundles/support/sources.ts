@@ -11,10 +11,11 @@ export function sourcesOf(scene: OpenScene) {
   const { kubectl, sources: namespace } = scene;
 
   function start(domain: string, more: Partial<BundleControllerOptions> = {}): Publisher {
-    const publisher = startPublisher(scene.client, {
+    const { client = scene.client, ...options } = more;
+    const publisher = startPublisher(client, {
       sources: { namespace, directory: scene.directory },
       handles: ({ spec }) => spec.trustDomain === domain,
-      ...more,
+      ...options,
     });
     onTestFinished(() => publisher.stop());
     return publisher;

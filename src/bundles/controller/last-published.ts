@@ -1,0 +1,54 @@
+import type { Bundle } from '#bundles/bundle/bundle.ts';
+import type { TargetReport } from '#bundles/controller/target.ts';
+import type { Assembly } from '#bundles/source/assembly.ts';
+import type { SourceReading } from '#bundles/source/memory.ts';
+import type { LastPublished } from '#bundles/source/shrink.ts';
+
+/** What one reconcile made of what was published before. */
+export interface Publishing {
+  readonly assembly: Assembly;
+  readonly targets: readonly TargetReport[];
+  readonly readings: readonly SourceReading[];
+  readonly before: LastPublished;
+  /** Wall clock, ms. */
+  readonly now: number;
+}
+
+/** Every target was seen to hold the bundle. */
+export function isPublished(
+  assembly: Assembly,
+  targets: readonly TargetReport[],
+): assembly is Assembly & { readonly bundle: Bundle } {
+  return assembly.bundle !== undefined && targets.every(({ error }) => error === undefined);
+}
+
+/**
+ * What is published now, and who gives it; what is withheld was given by whom it was given by before. While a target fails, what was let
+ * go is gone for the others: it must not come back. Undefined when no target holds the bundle.
+ */
+export function publishedNow({
+  assembly,
+  targets,
+  readings,
+  before,
+  now,
+}: Publishing): LastPublished | undefined {
+  const { bundle, removals } = assembly;
+  if (bundle === undefined || targets.every(({ error }) => error !== undefined)) return undefined;
+  const withheld = new Set(assembly.withheld.map(({ sha256 }) => sha256));
+  const known = new Map(before.anchors.map((published) => [published.anchor.sha256, published]));
+  const givers = new Map(before.anchors.map(({ anchor, source }) => [anchor.sha256, source]));
+  for (const { name, anchors: given = [] } of readings.toReversed()) {
+    for (const { sha256 } of given) givers.set(sha256, name);
+  }
+  const whole = isPublished(assembly, targets);
+  const anchors = bundle.anchors
+    .filter(({ sha256 }) => whole || known.has(sha256))
+    .map((anchor) => ({
+      anchor,
+      source: givers.get(anchor.sha256) ?? '',
+      withheld: withheld.has(anchor.sha256),
+      since: known.get(anchor.sha256)?.since ?? now,
+    }));
+  return { anchors, unseen: whole ? [] : before.unseen, removals };
+}
