@@ -16,14 +16,39 @@ test('the defaults of the API server are the defaults of the parser', async () =
   expect(bundle.spec).toEqual(parseTrustBundleSpec(bundleSpec));
 });
 
+test('so are those of a target of each kind', async () => {
+  const client = await adminClient();
+  const spec = {
+    ...bundleSpec,
+    targets: [
+      { configMap: { namespaceSelector: {}, keys: [{ key: 'ca.crt' }] } },
+      { secret: { name: 'roots', namespaceSelector: {} } },
+      { file: { name: 'roots.pem' } },
+    ],
+  };
+  const bundle = await ask(client, TrustBundleResource, { name: 'cluster.local', spec });
+  if ('refusal' in bundle) throw new Error(bundle.refusal);
+  expect(bundle.spec).toEqual(parseTrustBundleSpec(spec));
+});
+
 const target = (clusterTrustBundle: Spec): Spec => ({ targets: [{ clusterTrustBundle }] });
 const name =
   "name must be the signerName with ':' for '/', then ':' and a DNS name; without signerName a DNS name alone";
+const targets = (...targets: Spec[]): Spec => ({ targets });
+/** The fields that a ConfigMap or Secret target has beside its name. */
+const placed = (more: Spec): Spec =>
+  targets(
+    { configMap: { namespaceSelector: {}, ...more } },
+    { secret: { name: 'x', namespaceSelector: {} } },
+  );
+const values = 'In and NotIn need values, Exists and DoesNotExist take none';
+const twice = 'spec.targets: Invalid value: must not name a target twice';
+const key = 'must be a key: ';
+const ownMarks = 'mangrove.dev/… and app.kubernetes.io/managed-by are set by Mangrove';
 const source = (...sources: Spec[]): Spec => ({ sources });
 const selector = { matchLabels: { team: 'pki' } };
 const where = (...matchExpressions: Spec[]): Spec =>
   source({ configMap: { selector: { matchExpressions } } });
-const values = 'In and NotIn need values, Exists and DoesNotExist take none';
 const together = 'signerName and selector go together';
 const print = '0'.repeat(64);
 const pem = 'x';
@@ -36,7 +61,7 @@ const refusedBundles: readonly [string, Spec, string][] = [
   [
     'a target of no kind',
     { targets: [{}] },
-    'spec.targets[0]: Invalid value: must have exactly one of: clusterTrustBundle',
+    'spec.targets[0]: Invalid value: must have exactly one of: clusterTrustBundle, configMap, secret, file',
   ],
   ['a target without a name', target({}), 'must have a name, a signerName or both'],
   ['the name of a signer without it', target({ name: 'mangrove.dev:workload:x' }), name],
@@ -58,6 +83,69 @@ const refusedBundles: readonly [string, Spec, string][] = [
       ],
     },
     'spec.targets: Invalid value: must not name a target twice',
+  ],
+  [
+    'a target of two kinds',
+    targets({ configMap: { namespaceSelector: {} }, file: { name: 'roots.pem' } }),
+    'spec.targets[0]: Invalid value: must have exactly one of: clusterTrustBundle, configMap, secret, file',
+  ],
+  [
+    'a ConfigMap target twice',
+    targets(
+      { configMap: { name: 'roots', namespaceSelector: {} } },
+      { configMap: { name: 'roots', namespaceSelector: { matchLabels: { a: 'b' } } } },
+    ),
+    twice,
+  ],
+  [
+    'a ConfigMap target of the default name twice',
+    targets(
+      { configMap: { namespaceSelector: {} } },
+      { configMap: { namespaceSelector: {}, adopt: true }, required: false },
+    ),
+    twice,
+  ],
+  [
+    'a Secret target twice',
+    targets(
+      { secret: { name: 'roots', namespaceSelector: {} } },
+      { secret: { name: 'roots', namespaceSelector: {}, adopt: true } },
+    ),
+    twice,
+  ],
+  [
+    'a file target twice',
+    targets({ file: { name: 'roots' } }, { file: { name: 'roots', format: 'jwks' } }),
+    twice,
+  ],
+  ['a ConfigMap of a strange name', placed({ name: 'A' }), 'must be the name of a ConfigMap'],
+  [
+    'a Secret of a strange name',
+    targets({ secret: { name: 'a/b', namespaceSelector: {} } }),
+    'must be the name of a Secret',
+  ],
+  ...['../shadow', '..', '.hidden', 'a/b'].map((name): [string, Spec, string] => [
+    `a file called ${name}`,
+    targets({ file: { name } }),
+    'must be the name of a file',
+  ]),
+  ...['a/b', '..', '..data', '.'].map((name): [string, Spec, string] => [
+    `a key called ${name}`,
+    placed({ keys: [{ key: name }] }),
+    key,
+  ]),
+  [
+    'a key twice',
+    placed({ keys: [{ key: 'ca.crt' }, { key: 'ca.crt', format: 'jwks' }] }),
+    'must not name a key twice',
+  ],
+  ['a label of ours', placed({ labels: { 'mangrove.dev/trust-bundle': 'x' } }), ownMarks],
+  ['an annotation of ours', placed({ annotations: { 'mangrove.dev/anything': 'x' } }), ownMarks],
+  ['who manages it', placed({ labels: { 'app.kubernetes.io/managed-by': 'Helm' } }), ownMarks],
+  [
+    'namespaces by no value of any',
+    placed({ namespaceSelector: { matchExpressions: [{ key: 'a', operator: 'In' }] } }),
+    values,
   ],
   [
     'a source of two kinds',
@@ -170,6 +258,29 @@ describe('a TrustBundle is refused by the API server and by the parser in the sa
         { clusterTrustBundle: { name: 'a.b:c:d' } },
         { publicRoots: { from: 'system' } },
       ),
+    ],
+    [
+      'every kind of target, with all that can be said of one',
+      {
+        deletionPolicy: 'Delete',
+        ...targets(
+          ...bundleSpec.targets,
+          { configMap: { namespaceSelector: {} }, required: false },
+          {
+            configMap: {
+              name: 'istio-ca-root-cert',
+              namespaceSelector: { matchExpressions: [{ key: 'a', operator: 'DoesNotExist' }] },
+              keys: [{ key: 'root-cert.pem' }, { key: 'bundle.json', format: 'jwks' }],
+              labels: { 'istio.io/config': 'true' },
+              annotations: { note: 'x' },
+              adopt: true,
+            },
+          },
+          { secret: { name: 'roots', namespaceSelector: { matchLabels: { team: 'blue' } } } },
+          { file: { name: 'roots.pem' } },
+          { file: { name: 'roots.json', format: 'jwks' } },
+        ),
+      },
     ],
     [
       'live and canary',
