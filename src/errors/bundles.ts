@@ -108,6 +108,10 @@ export const bundlesErrors = {
     'TargetUnavailable',
     'Nothing, if it passes: the write is tried again with a growing delay.',
   ),
+  BUNDLE_TARGET_UNWRITABLE: unavailable(
+    'TargetUnwritable',
+    'Let the controller write the file: its directory must exist, be writable and have room; the message says what is wrong. What the file holds stays.',
+  ),
   BUNDLE_TARGET_ALTERED: unavailable(
     'TargetAltered',
     'Find who else writes the object; the message names what differed when it was read back.',
