@@ -10,6 +10,8 @@ export const stepNames = [
   'authority/bundle',
   'publish/write',
   'publish/read-back',
+  'place/write',
+  'place/read-back',
   'publish/status',
   'authority/prepare',
   'authority/activate',

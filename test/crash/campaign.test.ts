@@ -19,19 +19,24 @@ afterAll(async () => {
   watcher.stop();
 });
 
+const places = stepNames.filter((step) => step.startsWith('place/'));
+const steps = stepNames.filter((step) => !places.includes(step));
+
 /**
  * Every step once, in the order of a first start: what one death leaves undone lies before the next one, so each replica
  * begins with the remains of all earlier ones. Then a few in the middle of other work.
  */
 const successions: readonly (readonly Death[])[] = [
-  ...[0, 5, 10, 15].map((from) => stepNames.slice(from, from + 5).map((step) => ({ step }))),
+  ...[0, 5, 10, 15].map((from) => steps.slice(from, from + 5).map((step) => ({ step }))),
   [
     { step: 'authority/prepare' },
     { step: 'authority/status', count: 2 },
     { step: 'issue/result', count: 3 },
     { step: 'answer/write', count: 2 },
-    ...stepNames.slice(20).map((step) => ({ step })),
+    ...steps.slice(20).map((step) => ({ step })),
   ],
+  // Where somebody has asked for a ConfigMap, too.
+  [...places, 'publish/status' as const].map((step) => ({ step })),
 ];
 
 const told = (deaths: readonly Death[]): string =>
@@ -41,7 +46,8 @@ test.concurrent.for(successions.map((deaths) => [told(deaths), deaths] as const)
   'replicas die at %s',
   { timeout: 400_000 },
   async ([, deaths]) => {
-    const scene = await openScene(server, watcher, program);
+    const placed = deaths.some(({ step }) => step.startsWith('place/'));
+    const scene = await openScene(server, watcher, program, placed);
     try {
       // They wait for the authority that does not exist yet.
       await scene.ask(3);

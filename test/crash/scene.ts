@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CertificateSigningRequest } from '#kube/object.ts';
-import { certificateSigningRequests } from '#kube/resource.ts';
+import { ignoreNotFound } from '#kube/error.ts';
+import type { CertificateSigningRequest, ClusterTrustBundle, ConfigMap, KubeObject } from '#kube/object.ts';
+import { certificateSigningRequests, clusterTrustBundles, configMaps, trustBundles } from '#kube/resource.ts';
 import type { Config } from '#ops/config-schema.ts';
 import { approveDirectly, ask, opensslRequest, requester } from '../csr/support/requester.ts';
 import { type Installation, install, type TestServer } from '../support/installation.ts';
@@ -43,9 +44,18 @@ type Survivors = ReadonlyMap<number, ReplicaProcess>;
 const leaderElection = { leaseDurationSeconds: 4, renewDeadlineSeconds: 3, retryPeriodSeconds: 1 };
 const patienceMs = 90_000;
 
-/** @param program bundle of a replica that can be killed */
-export async function openScene(server: TestServer, watcher: Watcher, program: string): Promise<Scene> {
-  const on = await install(server);
+/**
+ * @param program bundle of a replica that can be killed
+ * @param placed an operator has asked for a ConfigMap with the roots before
+ */
+export async function openScene(
+  server: TestServer,
+  watcher: Watcher,
+  program: string,
+  placed = false,
+): Promise<Scene> {
+  const on = await install(server, placed ? ['configmap-targets'] : []);
+  if (placed) await askForConfigMap(on);
   await on.createAuthority();
   const web = await requester(on, 'web');
   const asked: string[] = [];
@@ -84,6 +94,7 @@ export async function openScene(server: TestServer, watcher: Watcher, program: s
       const deadline = performance.now() + patienceMs;
       for (const name of asked) await until(deadline, () => isAnswered(on, name), `${name} is answered`);
       await until(deadline, () => isServed(on, watcher), `${on.authority} is in service`);
+      if (placed) await until(deadline, () => isPlaced(on), 'the ConfigMap holds the roots');
     },
     async judge(end) {
       const survivors: Survivors = 'survivors' in end ? end.survivors : new Map();
@@ -116,6 +127,28 @@ export async function openScene(server: TestServer, watcher: Watcher, program: s
     },
     close: () => on.stop(),
   };
+}
+
+async function askForConfigMap(on: Installation): Promise<void> {
+  const { admin, authority, signerName, trustDomain, sources } = on;
+  const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': sources } };
+  await admin.create<KubeObject>(trustBundles, {
+    metadata: { name: trustDomain },
+    spec: {
+      trustDomain,
+      sources: [{ authority: { name: authority } }],
+      targets: [{ clusterTrustBundle: { signerName } }, { configMap: { namespaceSelector } }],
+    },
+  });
+}
+
+async function isPlaced({ admin, signerName, sources, trustDomain }: Installation): Promise<boolean> {
+  const name = `${signerName.replace('/', ':')}:${trustDomain}`;
+  const { spec } = await admin.get<ClusterTrustBundle>(clusterTrustBundles, name);
+  const placed = await admin
+    .get<ConfigMap>(configMaps, `mangrove-trust-${trustDomain}`, { namespace: sources })
+    .catch<undefined>(ignoreNotFound);
+  return placed?.data?.['ca.crt'] === spec.trustBundle;
 }
 
 function nameOf(ordinal: number): string {

@@ -1,18 +1,13 @@
 import type { Bundle } from '#bundles/bundle/bundle.ts';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import type { Announcer } from '#bundles/controller/announcement.ts';
-import { type TrustBundleCache, type TrustBundleEntry, verdictOn } from '#bundles/controller/entry.ts';
+import type { TrustBundleCache, TrustBundleEntry } from '#bundles/controller/entry.ts';
 import { recallPublished, recallSource } from '#bundles/controller/recall.ts';
 import { type SourcePlaces, sourcesOf } from '#bundles/controller/sources.ts';
 import { type Findings, needsWrite, trustBundleStatus } from '#bundles/controller/status.ts';
-import {
-  hasten,
-  newTargetMemory,
-  settleTarget,
-  type TargetMemory,
-  type TargetReport,
-  type TargetTools,
-} from '#bundles/controller/target.ts';
+import type { TargetTools } from '#bundles/controller/target.ts';
+import type { TargetReport } from '#bundles/controller/target-report.ts';
+import type { Targets } from '#bundles/controller/targets.ts';
 import { type Assembly, assemble } from '#bundles/source/assembly.ts';
 import { createSourceMemory, type SourceMemory, type SourceReading } from '#bundles/source/memory.ts';
 import { CONSENT_ANNOTATION, consentOf, type LastPublished } from '#bundles/source/shrink.ts';
@@ -26,6 +21,7 @@ export interface ReconcilerOptions {
   readonly bundles: TrustBundleCache;
   readonly tools: TargetTools;
   readonly places: SourcePlaces;
+  readonly targets: Targets;
   readonly announcer: Announcer;
   /** Targets are looked at, and the times in the status renewed, at least this often; ms. */
   readonly verifyMs: number;
@@ -34,8 +30,6 @@ export interface ReconcilerOptions {
 export interface Reconciler {
   /** Brings the targets of one TrustBundle to what it says, and its status to what is. */
   reconcile(entry: TrustBundleEntry, signal: AbortSignal): Promise<ReconcileResult>;
-  /** A target changed, or without a name the API: what failed there may succeed now. */
-  hasten(target?: string): void;
   forget(bundle: string): void;
   /** Somebody else has led meanwhile: status and targets tell what is, and not what was seen before. */
   forgetAll(): void;
@@ -45,23 +39,15 @@ export interface Reconciler {
 interface Memory {
   readonly uid: string | undefined;
   readonly sources: SourceMemory;
-  /** By name of the ClusterTrustBundle. */
-  readonly targets: Map<string, TargetMemory>;
   /** What every target held when all was well last; undefined before that. */
   before: LastPublished | undefined;
-}
-
-function targetMemoryOf({ targets }: Memory, name: string): TargetMemory {
-  const memory = targets.get(name) ?? newTargetMemory();
-  targets.set(name, memory);
-  return memory;
 }
 
 /** An expiry is waited for, but a timer may fire a moment too early. */
 const MIN_REQUEUE_MS = 50;
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { bundles, tools, places, announcer, verifyMs } = options;
+  const { bundles, tools, places, targets, announcer, verifyMs } = options;
   const { client, clock, api, step } = tools;
   const memories = new Map<string, Memory>();
 
@@ -72,14 +58,16 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const recall = (source: string) =>
       recallSource(source, bundles.getByKey(name)?.object.status, publishedBy(entry));
     const sources = createSourceMemory({ trustDomain, now: () => clock.wall(), recall });
-    const memory: Memory = { uid, sources, targets: new Map(), before: undefined };
+    const memory: Memory = { uid, sources, before: undefined };
     memories.set(name, memory);
     return memory;
   }
 
   /** PEM of the targets, as the watch shows them. */
   function publishedBy({ targets }: TrustBundleEntry): string[] {
-    return targets.map(({ name }) => api.cache()?.get(undefined, name)?.spec.trustBundle ?? '');
+    return targets
+      .filter(({ kind }) => kind === 'clusterTrustBundle')
+      .map(({ name }) => api.cache()?.get(undefined, name)?.spec.trustBundle ?? '');
   }
 
   async function find(entry: TrustBundleEntry, signal: AbortSignal): Promise<Findings> {
@@ -100,24 +88,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         ...spec.sources.flatMap(({ exclude = [] }) => exclude),
       ],
     });
-    const targets = await Promise.all(
-      entry.targets.map(({ name, target }) => {
-        const task = {
-          name,
-          target,
-          trustDomain,
-          owner: object.metadata.name,
-          bundle: assembly.bundle,
-          bundleError: assembly.error,
-          growOnly: assembly.partial,
-          verdict: verdictOn(name, bundles),
-          signal,
-        };
-        return settleTarget(task, targetMemoryOf(memory, name), tools);
-      }),
-    );
-    memory.before = publishedNow(assembly, targets, readings, before) ?? memory.before;
-    return { readings, assembly, targets, pollMs: pollMsOf(sources, readings) };
+    const reports = await targets.settle(entry, { trustDomain, assembly, signal });
+    memory.before = publishedNow(assembly, reports, readings, before) ?? memory.before;
+    return { readings, assembly, targets: reports, pollMs: pollMsOf(sources, readings) };
   }
 
   /** A consent works once: what it named is gone from every target, so it is taken away. */
@@ -167,15 +140,14 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       await report(await spendConsent(entry.object, findings, signal), findings, signal);
       return { requeueAfterMs: nextLookMs(findings) };
     },
-    hasten(target) {
-      for (const { targets } of memories.values()) {
-        for (const [name, memory] of targets) {
-          if (target === undefined || target === name) hasten(memory);
-        }
-      }
+    forget(bundle) {
+      memories.delete(bundle);
+      targets.forget(bundle);
     },
-    forget: (bundle) => void memories.delete(bundle),
-    forgetAll: () => memories.clear(),
+    forgetAll() {
+      memories.clear();
+      targets.forgetAll();
+    },
   };
 }
 

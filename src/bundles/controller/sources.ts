@@ -8,7 +8,7 @@ import { clusterTrustBundleAnchors, isMeant, type Reader } from '#bundles/source
 import { named, objectAnchors } from '#bundles/source/object.ts';
 import { publicRoots } from '#bundles/source/public-roots.ts';
 import type { Source, SourceContent } from '#bundles/source/source.ts';
-import { clusterTrustBundleTargets } from '#bundles/target/cluster-trust-bundle.ts';
+import { namedTargets } from '#bundles/target/named-target.ts';
 import { MangroveError } from '#errors/error.ts';
 
 /** Where sources of each kind are read from. */
@@ -30,7 +30,9 @@ const filePollSeconds = 10;
 /** The sources that a TrustBundle names. */
 export function sourcesOf(owner: string, spec: TrustBundleSpec, places: SourcePlaces): Source[] {
   const { sources, trustDomain } = spec;
-  const targets = clusterTrustBundleTargets(spec).map(({ name }) => name);
+  const targets = namedTargets(spec)
+    .filter(({ kind }) => kind === 'clusterTrustBundle')
+    .map(({ name }) => name);
   return sources.map((source) => sourceOf(source, { name: owner, trustDomain, targets }, places));
 }
 

@@ -1,10 +1,11 @@
 import type { Bundle } from '#bundles/bundle/bundle.ts';
+import type { ClusterTrustBundleSpec } from '#bundles/bundle/target-spec.ts';
 import { targetFailure } from '#bundles/controller/failure.ts';
 import { type Published, publish } from '#bundles/controller/publish.ts';
 import { type ServedApi, servedVersion } from '#bundles/controller/served-api.ts';
+import type { TargetReport } from '#bundles/controller/target-report.ts';
 import type { Verdict } from '#bundles/target/claim.ts';
 import {
-  type ClusterTrustBundleTarget,
   type DesiredClusterTrustBundle,
   desiredClusterTrustBundle,
   differences,
@@ -21,7 +22,7 @@ import type { Step } from '#step.ts';
 export interface TargetTask {
   /** Of the ClusterTrustBundle. */
   readonly name: string;
-  readonly target: ClusterTrustBundleTarget;
+  readonly target: ClusterTrustBundleSpec;
   readonly trustDomain: string;
   /** Name of the TrustBundle. */
   readonly owner: string;
@@ -51,21 +52,6 @@ export interface TargetMemory {
   /** Monotonic ms before which nothing is tried, while the wish stays the same. */
   notBefore: number;
   wish: string | undefined;
-}
-
-export interface TargetReport {
-  readonly name: string;
-  readonly apiVersion: string | undefined;
-  readonly hash: string | undefined;
-  readonly verifiedAt: number | undefined;
-  readonly error: MangroveError | undefined;
-  readonly rivals: readonly string[];
-  /** Undefined when nothing was written now. */
-  readonly written: 'created' | 'updated' | 'repaired' | undefined;
-  /** What was put right, in words. */
-  readonly changed: readonly string[];
-  /** Ms until it should be looked at again; undefined when nothing is waiting. */
-  readonly retryMs: number | undefined;
 }
 
 export interface TargetTools {
@@ -118,6 +104,7 @@ export async function settleTarget(
   );
   const waitMs = memory.notBefore - tools.clock.monotonic();
   return {
+    kind: 'clusterTrustBundle',
     name,
     apiVersion: servedVersion(tools.api),
     hash: memory.hash,
@@ -188,7 +175,11 @@ function holds(
 ): boolean {
   if (object === undefined || differences(object, desired).length > 0) return false;
   const { knownUid } = memory;
-  requireOwned(object, { name: task.owner, trustDomain: task.trustDomain, knownUid });
+  requireOwned(
+    object,
+    { name: task.owner, trustDomain: task.trustDomain, knownUid },
+    `ClusterTrustBundle ${task.name}`,
+  );
   memory.knownUid = object.metadata.uid;
   return true;
 }

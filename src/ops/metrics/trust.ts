@@ -27,6 +27,8 @@ export interface BundleMetrics {
   verified(bundle: string, target: string, at: number): void;
   /** A target was written, or could not be. */
   published(bundle: string, target: string, outcome: 'written' | 'repaired' | 'failed'): void;
+  /** Of a target in many namespaces: how many of them hold it, refuse it, or are to come. */
+  placed(bundle: string, target: string, states: Readonly<Record<string, number>>): void;
   /** What all sources of a bundle are worth now, by their names. */
   sources(bundle: string, states: ReadonlyMap<string, SourceState>): void;
   /** How many roots stay in the bundle although no source gives them any more. */
@@ -80,7 +82,7 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
   const anchors = instruments.gauge('bundle_anchors', 'Roots in the bundle.', ['bundle']);
   const bytes = instruments.gauge(
     'bundle_bytes',
-    'Bytes of the bundle as PEM; a ClusterTrustBundle takes 1048576.',
+    'Bytes of the bundle as PEM; an object takes 1048576, all of its keys together.',
     ['bundle'],
   );
   const expiry = instruments.gauge(
@@ -103,6 +105,11 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
     'Writes to a target: written (the bundle changed), repaired (someone else had changed the target) or failed.',
     ['bundle', 'target', 'outcome'],
   );
+  const placements = instruments.gauge(
+    'bundle_placements',
+    'Namespaces of a target: holding (seen to hold the bundle), failing (they refuse it) or pending.',
+    ['bundle', 'target', 'state'],
+  );
   const sources = instruments.gauge(
     'bundle_source_good_timestamp_seconds',
     'When the source last gave a readable set of roots, seconds since the epoch.',
@@ -115,6 +122,7 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
   );
   const rootsOf = new Map<string, ReadonlyMap<string, number>>();
   const targetsOf = new Map<string, Set<string>>();
+  const placedOf = new Map<string, Set<string>>();
   const sourcesOf = new Map<string, Set<string>>();
   const forgetSource = (bundle: string, source: string): void => {
     for (const gauge of [sources, failing]) gauge.remove({ bundle, source });
@@ -132,6 +140,10 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
     verified(bundle, target, at) {
       targetsOf.set(bundle, (targetsOf.get(bundle) ?? new Set()).add(target));
       verified.set({ bundle, target }, at);
+    },
+    placed(bundle, target, states) {
+      placedOf.set(bundle, (placedOf.get(bundle) ?? new Set()).add(target));
+      for (const [state, count] of Object.entries(states)) placements.set({ bundle, target, state }, count);
     },
     published: (bundle, target, outcome) => writes.inc({ bundle, target, outcome }),
     sources(bundle, states) {
@@ -151,6 +163,10 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
       rootsOf.delete(bundle);
       for (const target of targetsOf.get(bundle) ?? []) verified.remove({ bundle, target });
       for (const source of sourcesOf.get(bundle) ?? []) forgetSource(bundle, source);
+      for (const target of placedOf.get(bundle) ?? []) {
+        for (const state of ['holding', 'failing', 'pending']) placements.remove({ bundle, target, state });
+      }
+      placedOf.delete(bundle);
       targetsOf.delete(bundle);
       sourcesOf.delete(bundle);
     },
