@@ -185,6 +185,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     clock: serverClock,
     authorityAnchors: (name) => trustedRoots(name, rootsOf),
     sources: config.sources,
+    targets: config.targets,
     namespace: config.namespace,
     ready: listed.then(() => Promise.allSettled(handled().map((raw) => readRoots(raw, rootsOf)))),
     isLeader: () => election.isLeader(),

@@ -39,6 +39,11 @@ export interface BundleControllerOptions {
     /** The directory of files. */
     readonly directory: string;
   };
+  /** Where targets may lie. */
+  readonly targets?: {
+    /** The directory of files. */
+    readonly directory: string;
+  };
   /** The namespace of the product, which holds its keys and nothing else. */
   readonly namespace?: string;
   /** Only the leader publishes; asked before each reconcile. That two think so for a moment does no harm. */
@@ -160,7 +165,8 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     step: options.step,
   });
   const tools = { client, api, clock, random, staleMs: timing.staleMs, step: options.step };
-  const targets = createTargets({ bundles, tools, placements });
+  const { directory } = options.targets ?? { directory: '/targets' };
+  const targets = createTargets({ bundles, tools, placements, directory });
   const reconciler = createReconciler({
     bundles,
     tools,
@@ -257,7 +263,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     },
     verifyPublished: (trustDomain, anchorSha256, signal) =>
       verifyPublished(
-        { client, resource: () => api.resource(), reserved, signal },
+        { client, resource: () => api.resource(), reserved, directory, signal },
         trustDomain,
         anchorSha256,
       ),

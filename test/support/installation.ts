@@ -110,6 +110,7 @@ export async function install(server: TestServer, components: readonly string[] 
       kubeconfig: kubeconfigOf({ tokenFile: path }),
       authorities: [authority],
       sources: { namespace: sources, directory: join(directory, 'sources') },
+      targets: { directory: join(directory, 'targets') },
       ledger: { path: join(directory, `${pod.name}.db`) },
       http: { host: '127.0.0.1', port: 0 },
       drainSeconds: 2,

@@ -190,12 +190,12 @@ function metricName({ kind, name }: Pick<TargetReport, 'kind' | 'name'>): string
   return kind === 'clusterTrustBundle' ? name : targetId({ kind, name });
 }
 
-function published({ name, hash = '' }: TargetReport) {
-  const message = `ClusterTrustBundle ${name} holds the bundle ${hash.slice(0, 8)}`;
+function published({ kind, name, hash = '' }: TargetReport) {
+  const message = `${kindNames[kind]} ${name} holds the bundle ${hash.slice(0, 8)}`;
   return { type: 'Normal', reason: 'Published', message } as const;
 }
 
-function repaired({ name, changed }: TargetReport) {
-  const message = `ClusterTrustBundle ${name} was changed by somebody else and put right: ${changed.join(', ')}`;
+function repaired({ kind, name, changed }: TargetReport) {
+  const message = `${kindNames[kind]} ${name} was changed by somebody else and put right: ${changed.join(', ')}`;
   return { type: 'Warning', reason: 'TargetRepaired', message } as const;
 }

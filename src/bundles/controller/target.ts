@@ -3,6 +3,12 @@ import type { ClusterTrustBundleSpec } from '#bundles/bundle/target-spec.ts';
 import { targetFailure } from '#bundles/controller/failure.ts';
 import { type Published, publish } from '#bundles/controller/publish.ts';
 import { type ServedApi, servedVersion } from '#bundles/controller/served-api.ts';
+import {
+  noteFailure,
+  noteRepair,
+  noteVerified,
+  type TargetMemory,
+} from '#bundles/controller/target-memory.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
 import type { Verdict } from '#bundles/target/claim.ts';
 import {
@@ -12,7 +18,6 @@ import {
 } from '#bundles/target/cluster-trust-bundle.ts';
 import { requireOwned } from '#bundles/target/ownership.ts';
 import { MangroveError } from '#errors/error.ts';
-import { backoffDelay } from '#kube/backoff.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
 import type { ClusterTrustBundle } from '#kube/object.ts';
@@ -36,24 +41,6 @@ export interface TargetTask {
   readonly signal: AbortSignal;
 }
 
-/** What is remembered of a target between two attempts; in memory only, for losing it costs one read. */
-export interface TargetMemory {
-  /** UID of the object that was ours when last seen. */
-  knownUid: string | undefined;
-  /** Hash that the target was last seen to hold, and when: wall clock, ms. */
-  hash: string | undefined;
-  verifiedAt: number | undefined;
-  error: MangroveError | undefined;
-  /** In a row. */
-  failures: number;
-  /** Of foreign edits, in a row without an hour's peace between them. */
-  repairs: number;
-  repairedAt: number;
-  /** Monotonic ms before which nothing is tried, while the wish stays the same. */
-  notBefore: number;
-  wish: string | undefined;
-}
-
 export interface TargetTools {
   readonly client: KubeClient;
   readonly api: ServedApi;
@@ -62,31 +49,6 @@ export interface TargetTools {
   /** The watch may be silent for this long and its cache still counts as what is. */
   readonly staleMs: number;
   readonly step?: Step | undefined;
-}
-
-/** A failure is tried again after this, doubled each time: permissions that come back are noticed within the maximum. */
-const failurePace = { baseMs: 250, maxMs: 30_000 };
-/** The first repair is made at once. Who edits again and again meets a slower and slower repair, not an endless race. */
-const repairPace = { baseMs: 200, maxMs: 10_000 };
-const peaceMs = 60_000;
-
-export function newTargetMemory(): TargetMemory {
-  return {
-    knownUid: undefined,
-    hash: undefined,
-    verifiedAt: undefined,
-    error: undefined,
-    failures: 0,
-    repairs: 0,
-    repairedAt: Number.NEGATIVE_INFINITY,
-    notBefore: 0,
-    wish: undefined,
-  };
-}
-
-/** The object or the API changed, so a failure may be over; only a race with another writer keeps its pace. */
-export function hasten(memory: TargetMemory): void {
-  if (memory.error !== undefined && memory.error.code !== 'BUNDLE_TARGET_ALTERED') memory.notBefore = 0;
 }
 
 /**
@@ -99,9 +61,11 @@ export async function settleTarget(
   tools: TargetTools,
 ): Promise<TargetReport> {
   const { name } = task;
-  const published = await attempt(task, memory, tools).catch((error: unknown) =>
-    noteFailure(`ClusterTrustBundle ${name}`, error, memory, tools),
-  );
+  const published = await attempt(task, memory, tools).catch((error: unknown) => {
+    noteFailure(`ClusterTrustBundle ${name}`, error, memory, tools);
+    noteAbsence(memory.error, tools);
+    return undefined;
+  });
   const waitMs = memory.notBefore - tools.clock.monotonic();
   return {
     kind: 'clusterTrustBundle',
@@ -184,30 +148,7 @@ function holds(
   return true;
 }
 
-function noteVerified(hash: string, memory: TargetMemory, { clock }: TargetTools): void {
-  memory.hash = hash;
-  memory.verifiedAt = clock.wall();
-  memory.error = undefined;
-  memory.failures = 0;
-  if (clock.monotonic() - memory.repairedAt > peaceMs) memory.repairs = 0;
-}
-
-function noteRepair(memory: TargetMemory, { clock, random }: TargetTools): void {
-  memory.repairs += 1;
-  memory.repairedAt = clock.monotonic();
-  if (memory.repairs === 1) return;
-  memory.notBefore = clock.monotonic() + backoffDelay(memory.repairs - 1, repairPace, random);
-}
-
-function noteFailure(
-  target: string,
-  error: unknown,
-  memory: TargetMemory,
-  { api, clock, random }: TargetTools,
-): undefined {
-  memory.error = targetFailure(target, error);
+function noteAbsence(error: MangroveError | undefined, { api }: TargetTools): void {
   // A server that lost the API answers like this to every write.
-  if (memory.error.code === 'BUNDLE_API_ABSENT') api.recheck();
-  memory.failures += 1;
-  memory.notBefore = clock.monotonic() + backoffDelay(memory.failures, failurePace, random);
+  if (error?.code === 'BUNDLE_API_ABSENT') api.recheck();
 }

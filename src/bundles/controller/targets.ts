@@ -1,21 +1,24 @@
 import { type TrustBundleCache, type TrustBundleEntry, verdictOn } from '#bundles/controller/entry.ts';
+import { settleFile } from '#bundles/controller/file-target.ts';
 import { createOrders } from '#bundles/controller/placement/order.ts';
 import type { Placements } from '#bundles/controller/placement/placements.ts';
-import {
-  hasten,
-  newTargetMemory,
-  settleTarget,
-  type TargetMemory,
-  type TargetTools,
-} from '#bundles/controller/target.ts';
+import { settleTarget, type TargetTools } from '#bundles/controller/target.ts';
+import { hasten, newTargetMemory, type TargetMemory } from '#bundles/controller/target-memory.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
-import { type ClusterTrustBundleTarget, type NamedTarget, targetId } from '#bundles/target/named-target.ts';
+import {
+  type ClusterTrustBundleTarget,
+  type FileTarget,
+  type NamedTarget,
+  targetId,
+} from '#bundles/target/named-target.ts';
 
 export interface TargetsOptions {
   readonly bundles: TrustBundleCache;
   readonly tools: TargetTools;
   readonly placements: Placements;
+  /** Of files. */
+  readonly directory: string;
 }
 
 /** What is to be published, and for how long one may try. */
@@ -35,28 +38,30 @@ export interface Targets {
   forgetAll(): void;
 }
 
-export function createTargets({ bundles, tools, placements }: TargetsOptions): Targets {
-  /** TrustBundle → ClusterTrustBundle → what is remembered of it. */
+export function createTargets({ bundles, tools, placements, directory }: TargetsOptions): Targets {
+  /** TrustBundle → ClusterTrustBundle or file → what is remembered of it. */
   const memories = new Map<string, Map<string, TargetMemory>>();
   const orders = createOrders();
 
-  function memoryOf(owner: string, name: string): TargetMemory {
+  function memoryOf(owner: string, id: string): TargetMemory {
     const known = memories.get(owner) ?? new Map<string, TargetMemory>();
-    const memory = known.get(name) ?? newTargetMemory();
-    memories.set(owner, known.set(name, memory));
+    const memory = known.get(id) ?? newTargetMemory();
+    memories.set(owner, known.set(id, memory));
     return memory;
   }
 
   function settleOne(
-    target: ClusterTrustBundleTarget,
+    target: ClusterTrustBundleTarget | FileTarget,
     owner: string,
     { trustDomain, assembly, signal }: Settlement,
   ): Promise<TargetReport> {
-    const { name, spec } = target;
     const { bundle, error: bundleError, partial: growOnly } = assembly;
-    const verdict = verdictOn(targetId(target), bundles);
-    const task = { name, target: spec, trustDomain, owner, bundle, bundleError, growOnly, verdict, signal };
-    return settleTarget(task, memoryOf(owner, name), tools);
+    const id = targetId(target);
+    const wish = { owner, bundle, bundleError, growOnly, verdict: verdictOn(id, bundles) };
+    const memory = memoryOf(owner, id);
+    if (target.kind === 'file') return settleFile({ ...wish, target }, memory, { ...tools, directory });
+    const { name, spec } = target;
+    return settleTarget({ ...wish, name, target: spec, trustDomain, signal }, memory, tools);
   }
 
   function settlePlaced(targets: readonly NamedTarget[], owner: string, { assembly }: Settlement) {
@@ -74,14 +79,17 @@ export function createTargets({ bundles, tools, placements }: TargetsOptions): T
       const placed = settlePlaced(targets, owner, settlement);
       const reports = await Promise.all(
         targets.map(async (target) =>
-          target.kind === 'clusterTrustBundle' ? settleOne(target, owner, settlement) : placed.get(target),
+          target.kind === 'clusterTrustBundle' || target.kind === 'file'
+            ? settleOne(target, owner, settlement)
+            : placed.get(target),
         ),
       );
       return reports.filter((report) => report !== undefined);
     },
     hasten(name) {
+      const id = name === undefined ? undefined : targetId({ kind: 'clusterTrustBundle', name });
       for (const known of memories.values()) {
-        for (const [target, memory] of known) if (name === undefined || name === target) hasten(memory);
+        for (const [target, memory] of known) if (id === undefined || id === target) hasten(memory);
       }
     },
     forget(owner) {

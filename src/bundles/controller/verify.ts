@@ -1,10 +1,13 @@
 import { bundleHash, decodePublished } from '#bundles/bundle/bundle.ts';
 import { parseTrustBundleSpec, type TrustBundle } from '#bundles/bundle/resource.ts';
 import { targetFailure } from '#bundles/controller/failure.ts';
+import { readPublishedFile } from '#bundles/controller/target-file.ts';
 import { examinePlaced } from '#bundles/controller/verify-placements.ts';
+import { formats } from '#bundles/format/format.ts';
 import { CHANNEL_LABEL, TRUST_DOMAIN_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
 import {
   type ClusterTrustBundleTarget,
+  type FileTarget,
   kindNames,
   type NamedTarget,
   namedTargets,
@@ -52,6 +55,8 @@ export interface Verification {
   readonly resource: () => Resource;
   /** Namespaces that nothing is ever placed in. */
   readonly reserved: readonly string[];
+  /** Of file targets. */
+  readonly directory: string;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -89,7 +94,7 @@ function requiredTargets(object: TrustBundle): Required[] {
 }
 
 /** What a target is called in evidence. */
-function evidenceName({ kind, name }: NamedTarget): string {
+function evidenceName({ kind, name }: Pick<NamedTarget, 'kind' | 'name'>): string {
   return `${kindNames[kind]}/${name}`;
 }
 
@@ -104,11 +109,33 @@ async function examine(
     if (target.kind === 'clusterTrustBundle') {
       return await examineOne(verification, { target, owner, trustDomain }, anchorSha256);
     }
-    if (target.kind === 'file') throw new Error('not wired');
+    if (target.kind === 'file') return await examineFile(verification, target, anchorSha256);
     return await examineMany(verification, { target, owner, trustDomain }, anchorSha256);
   } catch (error) {
     return { ...unread, places: 1, published: false, error: targetFailure(name, error) };
   }
+}
+
+/** Of the replica that publishes, and asks. */
+async function examineFile(
+  { client, directory }: Verification,
+  { kind, name, spec }: FileTarget,
+  anchor: string,
+): Promise<TargetEvidence> {
+  const held = await readPublishedFile({ directory, name, format: formats[spec.format] });
+  const published = held?.has(anchor) === true;
+  const what = evidenceName({ kind, name });
+  return {
+    target: what,
+    published,
+    places: 1,
+    hash: held === undefined ? undefined : bundleHash(held),
+    resourceVersion: undefined,
+    serverTime: client.serverTime(),
+    error: published
+      ? undefined
+      : new MangroveError('BUNDLE_TARGET_ALTERED', `file ${name} does not hold anchor ${anchor.slice(0, 8)}`),
+  };
 }
 
 async function examineMany(

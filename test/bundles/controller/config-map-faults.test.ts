@@ -113,10 +113,10 @@ describe('somebody who writes the same objects all the time', () => {
     const root = await placed.bundle(publisher, domain, [placed.target('storm-faults')]);
     await placed.untilReady(domain);
     const other = await adminClient();
-    let storming = true;
+    const calm = new AbortController();
     let written = 0;
     const storm = (async () => {
-      while (storming) {
+      while (!calm.signal.aborted) {
         const object = await other.get<ConfigMap>(configMaps, 'roots', { namespace: 'storm-faults-0' });
         const data = { ...object.data, theirs: String(written + 1) };
         await other.update(configMaps, { ...object, data }).then(
@@ -132,7 +132,7 @@ describe('somebody who writes the same objects all the time', () => {
     const next = await makeRoot();
     publisher.setAuthority(domain, known(domain, root, next));
     await placed.untilHolds(names, root, next);
-    storming = false;
+    calm.abort();
     await storm;
     await placed.untilReady(domain);
     expect((await placed.configMap('storm-faults-0')).data).toMatchObject({ theirs: String(written) });
