@@ -206,6 +206,9 @@ export function describeEvidence({ trustDomain, anchorSha256, complete, targets 
   if (targets.length === 0) {
     return { published: complete, message: `no TrustBundle of ${trustDomain} names a target for ${anchor}` };
   }
+  if (targets.every(({ places }) => places === 0)) {
+    return { published: complete, message: `no target for ${anchor} selects a namespace` };
+  }
   const missing = targets.filter((target) => !target.published);
   const message =
     missing.length === 0
