@@ -8,6 +8,7 @@ import {
   trustBundleEntry,
   verdictIn,
 } from '#bundles/controller/entry.ts';
+import { isEnding } from '#bundles/controller/finalizer.ts';
 import { startPlacements } from '#bundles/controller/placement/placements.ts';
 import { createReconciler } from '#bundles/controller/reconcile.ts';
 import { type ServedApiTiming, startServedApi } from '#bundles/controller/served-api.ts';
@@ -197,7 +198,8 @@ export function startBundleController(options: BundleControllerOptions): BundleC
 
   function deleted({ object, targets }: TrustBundleEntry): void {
     reconciler.forget(object.metadata.name);
-    if (isLeader() && handles(object)) {
+    if (isEnding(object)) announcer.gone(object);
+    else if (isLeader() && handles(object)) {
       announcer.kept(
         object,
         targets.map(({ kind, name }) => (kind === 'clusterTrustBundle' ? name : targetId({ kind, name }))),

@@ -99,7 +99,7 @@ export const bundlesErrors = {
   BUNDLE_TARGET_FORBIDDEN: {
     ...unavailable(
       'TargetForbidden',
-      'Grant verb attest on the signer name and get, list, watch, create and update on clustertrustbundles; for ConfigMaps and Secrets add their component of manifests/components.',
+      'Grant verb attest on the signer name and get, list, watch, create and update on clustertrustbundles; for ConfigMaps, Secrets and deletionPolicy Delete add the component of manifests/components.',
     ),
     http: 403,
     grpc: 'PERMISSION_DENIED',

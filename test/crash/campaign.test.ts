@@ -19,7 +19,8 @@ afterAll(async () => {
   watcher.stop();
 });
 
-const places = stepNames.filter((step) => step.startsWith('place/'));
+const places = stepNames.filter((step) => /^(place|removal)[/]/.test(step));
+const rank = (step: StepName): number => ['removal/release', 'removal/delete'].indexOf(step);
 const steps = stepNames.filter((step) => !places.includes(step));
 
 /**
@@ -35,8 +36,8 @@ const successions: readonly (readonly Death[])[] = [
     { step: 'answer/write', count: 2 },
     ...steps.slice(20).map((step) => ({ step })),
   ],
-  // Where somebody has asked for a ConfigMap, too.
-  [...places, 'publish/status' as const].map((step) => ({ step })),
+  // Where somebody has asked for a ConfigMap, too, then for nothing to be deleted, and then for its deletion.
+  places.toSorted((a, b) => rank(a) - rank(b)).map((step) => ({ step })),
 ];
 
 const told = (deaths: readonly Death[]): string =>
@@ -46,12 +47,13 @@ test.concurrent.for(successions.map((deaths) => [told(deaths), deaths] as const)
   'replicas die at %s',
   { timeout: 400_000 },
   async ([, deaths]) => {
-    const placed = deaths.some(({ step }) => step.startsWith('place/'));
+    const placed = deaths.some(({ step }) => places.includes(step));
     const scene = await openScene(server, watcher, program, placed);
     try {
       // They wait for the authority that does not exist yet.
       await scene.ask(3);
       for (const death of deaths) {
+        await scene.change(death.step);
         await scene.died(await scene.start(0, death), death);
         await scene.ask(1);
         expect(await scene.judge({ fallen: [{ ordinal: 0, death }] }), `after ${death.step}`).toEqual([]);

@@ -5,6 +5,7 @@ import { ignoreNotFound } from '#kube/error.ts';
 import type { CertificateSigningRequest, ClusterTrustBundle, ConfigMap, KubeObject } from '#kube/object.ts';
 import { certificateSigningRequests, clusterTrustBundles, configMaps, trustBundles } from '#kube/resource.ts';
 import type { Config } from '#ops/config-schema.ts';
+import type { StepName } from '#step.ts';
 import { approveDirectly, ask, opensslRequest, requester } from '../csr/support/requester.ts';
 import { type Installation, install, type TestServer } from '../support/installation.ts';
 import { type Death, type ReplicaProcess, startReplicaProcess } from '../support/replica-process.ts';
@@ -17,6 +18,8 @@ import type { Condition, Watcher } from './watcher.ts';
 export interface Scene {
   /** Creates and approves so many requests, each of a key of its own. */
   ask(count: number): Promise<void>;
+  /** What an operator changes so that the step is reached at all. */
+  change(step: StepName): Promise<void>;
   /** A replica begins; it dies by itself where `death` says so. */
   start(ordinal: number, death?: Death): Promise<ReplicaProcess>;
   /** Until it has died at its step. */
@@ -54,7 +57,8 @@ export async function openScene(
   program: string,
   placed = false,
 ): Promise<Scene> {
-  const on = await install(server, placed ? ['configmap-targets'] : []);
+  const on = await install(server, placed ? ['configmap-targets', 'target-deletion'] : []);
+  let withdrawn = false;
   if (placed) await askForConfigMap(on);
   await on.createAuthority();
   const web = await requester(on, 'web');
@@ -83,6 +87,17 @@ export async function openScene(
       });
       await Promise.all(made);
     },
+    async change(step) {
+      const { signerName } = on;
+      if (step === 'removal/delete') {
+        withdrawn = true;
+        await patchBundle(on, {
+          deletionPolicy: 'Delete',
+          targets: [{ clusterTrustBundle: { signerName } }],
+        });
+      }
+      if (step === 'removal/release') await patchBundle(on, { deletionPolicy: 'Retain' });
+    },
     start: (ordinal, death) => startReplicaProcess(hasty, ordinal, death, program),
     async died(replica, { step, count = 1 }) {
       const ending = await Promise.race([replica.gone, sleep(patienceMs, undefined, { ref: false })]);
@@ -94,7 +109,9 @@ export async function openScene(
       const deadline = performance.now() + patienceMs;
       for (const name of asked) await until(deadline, () => isAnswered(on, name), `${name} is answered`);
       await until(deadline, () => isServed(on, watcher), `${on.authority} is in service`);
-      if (placed) await until(deadline, () => isPlaced(on), 'the ConfigMap holds the roots');
+      if (!placed) return;
+      if (withdrawn) await until(deadline, () => isGone(on), 'the ConfigMap is gone');
+      else await until(deadline, () => isPlaced(on), 'the ConfigMap holds the roots');
     },
     async judge(end) {
       const survivors: Survivors = 'survivors' in end ? end.survivors : new Map();
@@ -138,8 +155,18 @@ async function askForConfigMap(on: Installation): Promise<void> {
       trustDomain,
       sources: [{ authority: { name: authority } }],
       targets: [{ clusterTrustBundle: { signerName } }, { configMap: { namespaceSelector } }],
+      deletionPolicy: 'Delete',
     },
   });
+}
+
+async function patchBundle({ admin, trustDomain }: Installation, spec: object): Promise<void> {
+  await admin.patch(trustBundles, { name: trustDomain }, { spec });
+}
+
+async function isGone({ admin, sources, trustDomain }: Installation): Promise<boolean> {
+  const found = admin.get(configMaps, `mangrove-trust-${trustDomain}`, { namespace: sources });
+  return (await found.catch<undefined>(ignoreNotFound)) === undefined;
 }
 
 async function isPlaced({ admin, signerName, sources, trustDomain }: Installation): Promise<boolean> {

@@ -131,6 +131,8 @@ export interface TrustBundle {
     readonly generation?: number;
     readonly resourceVersion?: string;
     readonly creationTimestamp?: string;
+    readonly deletionTimestamp?: string;
+    readonly finalizers?: readonly string[];
     readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly spec: z.input<typeof TrustBundleSpecSchema>;

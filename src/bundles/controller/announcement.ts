@@ -37,8 +37,12 @@ export interface Announcer {
   consented(object: TrustBundle, fingerprints: readonly string[]): void;
   /** One object in one namespace was written, or could not be. */
   placed(object: TrustBundle, placed: Placed): void;
+  /** The TrustBundle is being deleted, and so is what it published: what stands in the way. */
+  ending(object: TrustBundle, left: readonly TargetReport[]): void;
   /** The TrustBundle was deleted and its targets stay. */
   kept(object: TrustBundle, targets: readonly string[]): void;
+  /** The TrustBundle was deleted with its targets. */
+  gone(object: TrustBundle): void;
 }
 
 /** What was done in one namespace. */
@@ -173,6 +177,19 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
       );
       const message = `Not in the bundle any more, as agreed: ${shortened(fingerprints)}`;
       events.record(object, { type: 'Normal', reason: 'RemovalConsented', message });
+    },
+    ending(object, left) {
+      for (const report of left) {
+        if (report.error?.code !== 'BUNDLE_TARGET_PENDING') fault(object, targetId(report), report.error);
+      }
+      if (left.length > 0) return;
+      log.info({ trustBundle: object.metadata.name }, 'a TrustBundle is deleted, and what it published');
+      const message = 'What it published is deleted';
+      events.record(object, { type: 'Normal', reason: 'TargetsDeleted', message });
+    },
+    gone({ metadata: { name, uid = '' } }) {
+      said.delete(uid);
+      observer.forget?.(name);
     },
     kept(object, targets) {
       const { name, uid = '' } = object.metadata;

@@ -1,6 +1,7 @@
 import { type Labels, selects } from '#bundles/bundle/label-selector.ts';
 import { parseTrustBundleSpec, type TrustBundle, type TrustBundleSpec } from '#bundles/bundle/resource.ts';
 import { type SourceKind, sourceKey } from '#bundles/bundle/source-spec.ts';
+import { isEnding } from '#bundles/controller/finalizer.ts';
 import { arbitrate, type Claim, type Verdict } from '#bundles/target/claim.ts';
 import { type NamedTarget, namedTargets, targetId } from '#bundles/target/named-target.ts';
 import { Cache } from '#kube/cache.ts';
@@ -36,7 +37,8 @@ export function trustBundleEntry(object: TrustBundle): TrustBundleEntry {
       object,
       spec,
       invalid: undefined,
-      targets: namedTargets(spec),
+      // One that is being deleted claims nothing any more.
+      targets: isEnding(object) ? [] : namedTargets(spec),
       authorities: spec.sources.flatMap(({ authority }) => (authority === undefined ? [] : [authority.name])),
       sourceKinds: [...new Set(spec.sources.map((source) => sourceKey(source).kind))],
     };

@@ -2,6 +2,7 @@ import type { Bundle } from '#bundles/bundle/bundle.ts';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import type { Announcer } from '#bundles/controller/announcement.ts';
 import type { TrustBundleCache, TrustBundleEntry } from '#bundles/controller/entry.ts';
+import { deletesTargets, finalized, isEnding } from '#bundles/controller/finalizer.ts';
 import { recallPublished, recallSource } from '#bundles/controller/recall.ts';
 import { type SourcePlaces, sourcesOf } from '#bundles/controller/sources.ts';
 import { type Findings, needsWrite, trustBundleStatus } from '#bundles/controller/status.ts';
@@ -14,7 +15,7 @@ import { CONSENT_ANNOTATION, consentOf, type LastPublished } from '#bundles/sour
 import type { Source } from '#bundles/source/source.ts';
 import { errorCode } from '#errors/error.ts';
 import type { ReconcileResult } from '#kube/controller.ts';
-import { isNotFound } from '#kube/error.ts';
+import { ignoreNotFound, isNotFound } from '#kube/error.ts';
 import { trustBundles } from '#kube/resource.ts';
 
 export interface ReconcilerOptions {
@@ -42,6 +43,9 @@ interface Memory {
   /** What every target held when all was well last; undefined before that. */
   before: LastPublished | undefined;
 }
+
+/** While something is left of a TrustBundle that is being deleted. */
+const endingMs = 2_000;
 
 /** An expiry is waited for, but a timer may fire a moment too early. */
 const MIN_REQUEUE_MS = 50;
@@ -133,12 +137,28 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     return Math.max(Math.min(verifyMs, changesMs, findings.pollMs, ...retries), MIN_REQUEUE_MS);
   }
 
+  async function publish(entry: TrustBundleEntry, signal: AbortSignal): Promise<ReconcileResult> {
+    const findings = await find(entry, signal);
+    announcer.announce(entry.object, findings);
+    await report(await spendConsent(entry.object, findings, signal), findings, signal);
+    return { requeueAfterMs: nextLookMs(findings) };
+  }
+
+  /** It is being deleted, and stays until nothing is left that it should take with it. */
+  async function end(entry: TrustBundleEntry, signal: AbortSignal): Promise<ReconcileResult> {
+    const deletes = deletesTargets(entry.object);
+    const left = deletes ? await targets.end(entry, signal) : [];
+    if (deletes) announcer.ending(entry.object, left);
+    else announcer.kept(entry.object, entry.object.status?.targets?.map(({ name }) => name) ?? []);
+    if (left.length === 0) await finalized(entry.object, true, tools, signal).catch(ignoreNotFound);
+    return left.length === 0 ? {} : { requeueAfterMs: endingMs };
+  }
+
   return {
     async reconcile(entry, signal) {
-      const findings = await find(entry, signal);
-      announcer.announce(entry.object, findings);
-      await report(await spendConsent(entry.object, findings, signal), findings, signal);
-      return { requeueAfterMs: nextLookMs(findings) };
+      if (isEnding(entry.object)) return end(entry, signal);
+      const object = await finalized(entry.object, false, tools, signal);
+      return publish({ ...entry, object }, signal);
     },
     forget(bundle) {
       memories.delete(bundle);

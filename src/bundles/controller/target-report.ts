@@ -22,3 +22,19 @@ export interface TargetReport {
   /** Of a target in many namespaces. */
   readonly placements?: PlacementSummary;
 }
+
+/** Of a target of which nothing is known. */
+export function unseenTarget({ kind, name }: Pick<NamedTarget, 'kind' | 'name'>): TargetReport {
+  return {
+    kind,
+    name,
+    apiVersion: undefined,
+    hash: undefined,
+    verifiedAt: undefined,
+    error: undefined,
+    rivals: [],
+    written: undefined,
+    changed: [],
+    retryMs: undefined,
+  };
+}

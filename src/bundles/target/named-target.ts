@@ -46,6 +46,10 @@ export const kindNames: Readonly<Record<NamedTarget['kind'], string>> = {
   file: 'file',
 };
 
+export function isTargetKind(kind: string): kind is NamedTarget['kind'] {
+  return Object.hasOwn(kindNames, kind);
+}
+
 /** Identity of a target among all TrustBundles, such as `configMap/corporate-roots`. */
 export function targetId({ kind, name }: Pick<NamedTarget, 'kind' | 'name'>): string {
   return `${kind}/${name}`;

@@ -132,8 +132,8 @@ export function creationOf(desired: DesiredObject, namespace: string): Buffer {
 
 /** The version of an object that a write builds on. */
 export interface Basis {
-  readonly uid: string | undefined;
-  readonly resourceVersion: string | undefined;
+  readonly uid?: string | undefined;
+  readonly resourceVersion?: string | undefined;
 }
 
 /** JSON of the strategic merge patch that puts our part right and touches no other; refused when the object changed since. */
@@ -153,6 +153,15 @@ export function correctionOf(
     Buffer.from(`,${JSON.stringify(gone).slice(1)}`),
   ]);
   return withData(patch, data);
+}
+
+/** JSON of the strategic merge patch that takes our keys and marks out of an object that we adopted. */
+export function withdrawalOf(object: Marked & { readonly metadata: Basis }): Buffer {
+  const { uid, resourceVersion } = object.metadata;
+  const marks = [TRUST_DOMAIN_ANNOTATION, OWNER_ANNOTATION, HASH_ANNOTATION, KEYS_ANNOTATION];
+  const none = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, null]));
+  const metadata = { uid, resourceVersion, labels: none([OWNER_LABEL]), annotations: none(marks) };
+  return Buffer.from(JSON.stringify({ metadata, data: none(ownKeys(object)) }));
 }
 
 /** The data is not made into JSON again for each of a thousand namespaces. */

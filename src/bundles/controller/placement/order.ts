@@ -42,6 +42,13 @@ export function placementKey(order: OpenOrder, namespace: string): string {
   return `${order.id} ${namespace}`;
 }
 
+export function placementKeyOf(
+  owner: string,
+  { namespace, ...target }: Pick<PlacementTarget, 'kind' | 'name'> & { readonly namespace: string },
+): string {
+  return `${owner} ${targetId(target)} ${namespace}`;
+}
+
 /** Whose key it is: bundles take turns. */
 export function ownerOfKey(key: string): string {
   return key.slice(0, key.indexOf(' '));
@@ -54,7 +61,8 @@ export function splitKey(key: string): { readonly id: string; readonly namespace
 
 /** Makes orders, each of which is rendered once for as long as it stays the same. */
 export interface Orders {
-  of(target: PlacementTarget, owner: string, assembly: Assembly): Order;
+  /** @param prunes keys that left the specification leave the objects, too */
+  of(target: PlacementTarget, owner: string, assembly: Assembly, prunes: boolean): Order;
   forget(owner: string): void;
 }
 
@@ -62,11 +70,11 @@ export function createOrders(): Orders {
   /** By owner and target. */
   const rendered = new Map<string, Map<string, { readonly of: string; readonly desired: DesiredObject }>>();
 
-  function desiredBy(target: PlacementTarget, owner: string, bundle: Bundle): DesiredObject {
-    const of = JSON.stringify([bundle.sha256, target.spec]);
+  function desiredBy(target: PlacementTarget, owner: string, bundle: Bundle, prunes: boolean): DesiredObject {
+    const of = JSON.stringify([bundle.sha256, target.spec, prunes]);
     const known = rendered.get(owner)?.get(targetId(target));
     if (known?.of === of) return known.desired;
-    const desired = desiredObject(target, render(bundle, target.spec.keys), { owner, prunes: false });
+    const desired = desiredObject(target, render(bundle, target.spec.keys), { owner, prunes });
     const own =
       rendered.get(owner) ?? new Map<string, { readonly of: string; readonly desired: DesiredObject }>();
     rendered.set(owner, own.set(targetId(target), { of, desired }));
@@ -74,12 +82,12 @@ export function createOrders(): Orders {
   }
 
   return {
-    of(target, owner, { bundle, error, partial }) {
+    of(target, owner, { bundle, error, partial }, prunes) {
       const common = { owner, target, growOnly: partial };
       const what = `${kindNames[target.kind]} ${target.name}`;
       if (bundle === undefined) return { ...common, desired: undefined, problem: targetFailure(what, error) };
       try {
-        return { ...common, desired: desiredBy(target, owner, bundle), problem: undefined };
+        return { ...common, desired: desiredBy(target, owner, bundle, prunes), problem: undefined };
       } catch (cause) {
         return { ...common, desired: undefined, problem: targetFailure(what, cause) };
       }

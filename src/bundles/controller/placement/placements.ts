@@ -1,10 +1,13 @@
 import type { Logger } from 'pino';
 import { type OpenOrder, type Order, ownerOfKey } from '#bundles/controller/placement/order.ts';
 import { createOrderBook, type OrderBookOptions } from '#bundles/controller/placement/order-book.ts';
+import type { Place } from '#bundles/controller/placement/read.ts';
+import { createRemovals, type TargetKey } from '#bundles/controller/placement/removals.ts';
 import { createPlacementWatches, type PlacementWatches } from '#bundles/controller/placement/watches.ts';
 import { createWorker, type Written } from '#bundles/controller/placement/worker.ts';
+import { leaving } from '#bundles/controller/retired-target.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
-import { kindNames } from '#bundles/target/named-target.ts';
+import { kindNames, targetId } from '#bundles/target/named-target.ts';
 import type { Placement } from '#bundles/target/placement.ts';
 import { type PlacementSummary, summaryOf } from '#bundles/target/placement-summary.ts';
 import { MangroveError } from '#errors/error.ts';
@@ -40,6 +43,11 @@ export interface PlacementsOptions extends Pick<OrderBookOptions, 'verdict' | 'v
 export interface Placements {
   /** All that a TrustBundle asks for now, and how far that is. */
   settle(owner: string, orders: readonly Order[]): TargetReport[];
+  /**
+   * What else belongs to it goes, also from namespaces that are not selected any more.
+   * @param left targets that it names no more; what is told is of those that are not gone yet, and of what cannot go
+   */
+  remove(owner: string, left: readonly TargetKey[]): TargetReport[];
   /** Nothing is asked for any more, and what stands stays. */
   forget(owner: string): void;
   /** When the signal has aborted and nothing runs any more. */
@@ -76,9 +84,18 @@ export function startPlacements(options: PlacementsOptions): Placements {
     onWork: (key, afterMs) => queue.addAfter(key, afterMs),
     onOwed: ({ id }) => passes.add(id),
   });
+  const removals = createRemovals({
+    client,
+    watches,
+    random,
+    onWork: (key, afterMs) => queue.addAfter(key, afterMs),
+    onProgress: options.onProgress,
+    step,
+  });
   const worker = createWorker({
     client,
     book,
+    removals,
     clock,
     random,
     onLater: (key, ms) => queue.addAfter(key, ms),
@@ -119,7 +136,31 @@ export function startPlacements(options: PlacementsOptions): Placements {
           watches.hindrance(kind),
         );
       }),
-    forget: (owner) => void book.take(owner, []),
+    remove(owner, left) {
+      const placed = left.filter(({ kind }) => kind === 'configMap' || kind === 'secret');
+      for (const { kind } of placed) watches.start(kind === 'secret' ? 'secret' : 'configMap');
+      const own = book.list().filter(({ order }) => order.owner === owner);
+      const isKept = ({ kind, name, namespace }: Place): boolean =>
+        own.some(({ order: { target }, placements }) =>
+          target.kind === kind && target.name === name ? placements.has(namespace) : false,
+        );
+      const secrets = [...placed, ...own.map(({ order }) => order.target)]
+        .filter(({ kind }) => kind === 'secret')
+        .map(({ name }) => name);
+      const rest = removals.take({ owner, isKept, secrets });
+      return placed.flatMap((target) => {
+        const { kind } = target;
+        const found = rest.get(targetId(target));
+        const hindrance = watches.hindrance(kind === 'secret' ? 'secret' : 'configMap');
+        return found === undefined && hindrance === undefined
+          ? []
+          : [leaving(target, found?.error ?? hindrance)];
+      });
+    },
+    forget(owner) {
+      book.take(owner, []);
+      removals.forget(owner);
+    },
     done: Promise.all(controllers.map(({ done }) => done)).then(() => watches.done()),
   };
 }

@@ -5,6 +5,7 @@ import { hasten, type OrderBook } from '#bundles/controller/placement/order-book
 import { type PlacementTask, place, readBack, type Settled } from '#bundles/controller/placement/place.ts';
 import { describePlace } from '#bundles/controller/placement/read.ts';
 import { readAllBack } from '#bundles/controller/placement/read-back.ts';
+import type { Removals } from '#bundles/controller/placement/removals.ts';
 import type { DesiredObject } from '#bundles/target/placed-object.ts';
 import {
   type Decision,
@@ -23,6 +24,7 @@ import type { Step } from '#step.ts';
 export interface WorkerOptions {
   readonly client: KubeClient;
   readonly book: OrderBook;
+  readonly removals: Removals;
   readonly clock: Clock;
   readonly random: () => number;
   readonly onLater: (key: string, ms: number) => void;
@@ -57,7 +59,7 @@ const shared: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode | undefined
 ]);
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { client, book, clock, random, onLater, onWritten, onProgress, step } = options;
+  const { client, book, removals, clock, random, onLater, onWritten, onProgress, step } = options;
   const now = (): number => clock.wall();
 
   async function settle(order: OpenOrder, placement: Placement, signal: AbortSignal): Promise<void> {
@@ -144,7 +146,7 @@ export function createWorker(options: WorkerOptions): Worker {
   return {
     async settle(key, signal) {
       const found = book.find(key);
-      if (found === undefined) return;
+      if (found === undefined) return removals.run(key, signal);
       const { order, placement } = found;
       try {
         await settle(order, placement, signal);
