@@ -6,14 +6,19 @@ import {
   rivalsOf,
   type TrustBundleEntry,
   trustBundleEntry,
+  verdictIn,
 } from '#bundles/controller/entry.ts';
+import { isEnding } from '#bundles/controller/finalizer.ts';
+import { startPlacements } from '#bundles/controller/placement/placements.ts';
 import { createReconciler } from '#bundles/controller/reconcile.ts';
 import { createGate } from '#bundles/controller/selection.ts';
 import { type ServedApiTiming, startServedApi } from '#bundles/controller/served-api.ts';
 import { startSourceObjects } from '#bundles/controller/source-objects.ts';
+import { createTargets } from '#bundles/controller/targets.ts';
 import { type PublishedEvidence, verifyPublished } from '#bundles/controller/verify.ts';
 import type { AuthorityLookup } from '#bundles/source/authority.ts';
 import { CONSENT_ANNOTATION } from '#bundles/source/consent.ts';
+import { targetId } from '#bundles/target/named-target.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, systemClock } from '#kube/clock.ts';
 import { type ControllerObserver, startController } from '#kube/controller.ts';
@@ -36,6 +41,13 @@ export interface BundleControllerOptions {
     /** The directory of files. */
     readonly directory: string;
   };
+  /** Where targets may lie. */
+  readonly targets?: {
+    /** The directory of files. */
+    readonly directory: string;
+  };
+  /** The namespace of the product, which holds its keys and nothing else. */
+  readonly namespace?: string;
   /** Only the leader publishes; asked before each reconcile. That two think so for a moment does no harm. */
   readonly isLeader: () => boolean;
   /** Nothing is published before: until ca/ has read its own state, every authority would seem to be missing. */
@@ -48,7 +60,8 @@ export interface BundleControllerOptions {
   readonly log: Logger;
   readonly observer?: BundleObserver;
   readonly controllerObserver?: ControllerObserver;
-  readonly queueObserver?: QueueObserver;
+  /** By the name of the controller. */
+  readonly queueObserver?: (controller: string) => QueueObserver;
   /** By the plural of the resource. */
   readonly reflectorObserver?: (plural: string) => ReflectorObserver;
   readonly signal: AbortSignal;
@@ -64,6 +77,8 @@ export interface BundleControllerTiming extends ServedApiTiming {
   readonly verifyMs: number;
   /** A watch that was silent for longer is not believed, and targets are read instead; default 2 min. */
   readonly staleMs: number;
+  /** While targets are written to many namespaces, the status tells of it this often; default 1 s. */
+  readonly progressMs: number;
 }
 
 export interface BundleController {
@@ -91,6 +106,7 @@ const defaultTiming: BundleControllerTiming = {
   recheckMs: 1_000,
   verifyMs: 300_000,
   staleMs: 120_000,
+  progressMs: 1_000,
 };
 
 /** Publishes what TrustBundles say: one publisher for each target, ever. */
@@ -99,7 +115,9 @@ export function startBundleController(options: BundleControllerOptions): BundleC
   const timing = { ...defaultTiming, ...options.timing };
   const log = options.log.child({ room: 'bundles' });
   const observerOf = options.reflectorObserver ?? (() => ({}));
-  const queue = new WorkQueue(options.queueObserver === undefined ? {} : { observer: options.queueObserver });
+  const queueObserver = options.queueObserver ?? (() => ({}));
+  const reserved = options.namespace === undefined ? [] : [options.namespace];
+  const queue = new WorkQueue({ observer: queueObserver('bundles') });
   const bundles = createTrustBundleCache();
   const announcer = createAnnouncer({ log, events: options.events, observer: options.observer ?? {} });
 
@@ -133,16 +151,37 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     gate,
     idleMs,
   });
+  const random = options.random ?? Math.random;
+  const placements = startPlacements({
+    client,
+    log,
+    signal,
+    clock,
+    random,
+    reserved,
+    staleMs: timing.staleMs,
+    verifyMs: timing.verifyMs,
+    isLeader,
+    verdict: (target, namespace) => verdictIn(target, namespace.labels, bundles),
+    reflectorObserver: observerOf,
+    queueObserver,
+    controllerObserver: options.controllerObserver,
+    onWritten({ order: { owner, target } }, { namespace }, written) {
+      const object = bundles.getByKey(owner)?.object;
+      const { kind, name } = target;
+      if (object !== undefined) announcer.placed(object, { kind, namespace, name, ...written });
+    },
+    onProgress: (owner) => queue.addAfter(owner, timing.progressMs),
+    onReady: () => resync(),
+    step: options.step,
+  });
+  const tools = { client, api, clock, random, staleMs: timing.staleMs, step: options.step };
+  const { directory } = options.targets ?? { directory: '/targets' };
+  const targets = createTargets({ bundles, tools, placements, directory });
   const reconciler = createReconciler({
     bundles,
-    tools: {
-      client,
-      api,
-      clock,
-      random: options.random ?? Math.random,
-      staleMs: timing.staleMs,
-      step: options.step,
-    },
+    tools,
+    targets,
     places: { authorities: options.authorityAnchors, objects, ...options.sources, api, isFresh },
     announcer,
     verifyMs: timing.verifyMs,
@@ -150,9 +189,9 @@ export function startBundleController(options: BundleControllerOptions): BundleC
 
   /** Without a name the whole API appeared, vanished or came at another version. */
   function targetChanged(name?: string): void {
-    reconciler.hasten(name);
+    targets.hasten(name);
     if (name === undefined) return resync();
-    enqueue(bundles.index('target', name));
+    enqueue(bundles.index('target', targetId({ kind: 'clusterTrustBundle', name })));
     enqueue(bundles.index('sourceKind', 'clusterTrustBundle'));
   }
 
@@ -169,10 +208,11 @@ export function startBundleController(options: BundleControllerOptions): BundleC
 
   function deleted({ object, targets }: TrustBundleEntry): void {
     reconciler.forget(object.metadata.name);
-    if (isLeader() && handles(object)) {
+    if (isEnding(object)) announcer.gone(object);
+    else if (isLeader() && handles(object)) {
       announcer.kept(
         object,
-        targets.map(({ name }) => name),
+        targets.map(({ kind, name }) => (kind === 'clusterTrustBundle' ? name : targetId({ kind, name }))),
       );
     }
   }
@@ -244,9 +284,15 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     },
     standDown,
     verifyPublished: (trustDomain, anchorSha256, signal) =>
-      verifyPublished({ client, resource: () => api.resource(), signal }, trustDomain, anchorSha256),
+      verifyPublished(
+        { client, resource: () => api.resource(), reserved, directory, signal },
+        trustDomain,
+        anchorSha256,
+      ),
     synced: reflector.synced,
-    done: Promise.all([controller.done, reflector.done, api.done, objects.done]).then(() => undefined),
+    done: Promise.all([controller.done, reflector.done, api.done, objects.done, placements.done]).then(
+      () => undefined,
+    ),
   };
 }
 

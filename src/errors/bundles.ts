@@ -90,7 +90,7 @@ export const bundlesErrors = {
   ),
   BUNDLE_TARGET_FOREIGN: misconfigured(
     'TargetForeign',
-    'Delete or rename the object, or change the target: Mangrove takes over nothing that it did not create.',
+    'Delete or rename the object, change the target, or set its adopt where it has one: Mangrove takes over nothing unasked.',
   ),
   BUNDLE_TARGET_CONFLICTED: misconfigured(
     'TargetConflicted',
@@ -100,10 +100,14 @@ export const bundlesErrors = {
     'SignerPooled',
     'Give each trust domain a signer name of its own, or delete the other ClusterTrustBundle once nobody mounts it: pods that select by this signer name would trust both.',
   ),
+  BUNDLE_TARGET_PENDING: unavailable(
+    'TargetPending',
+    'Wait: the bundle is being written to its namespaces, and read back from them.',
+  ),
   BUNDLE_TARGET_FORBIDDEN: {
     ...unavailable(
       'TargetForbidden',
-      'Grant verb attest on the signer name and get, list, watch, create and update on clustertrustbundles.',
+      'Grant verb attest on the signer name and get, list, watch, create and update on clustertrustbundles; for ConfigMaps, Secrets and deletionPolicy Delete add the component of manifests/components.',
     ),
     http: 403,
     grpc: 'PERMISSION_DENIED',
@@ -115,6 +119,10 @@ export const bundlesErrors = {
   BUNDLE_TARGET_UNAVAILABLE: unavailable(
     'TargetUnavailable',
     'Nothing, if it passes: the write is tried again with a growing delay.',
+  ),
+  BUNDLE_TARGET_UNWRITABLE: unavailable(
+    'TargetUnwritable',
+    'Let the controller write the file: its directory must exist, be writable and have room; the message says what is wrong. What the file holds stays.',
   ),
   BUNDLE_TARGET_ALTERED: unavailable(
     'TargetAltered',

@@ -84,6 +84,17 @@ export const configSchema = z.strictObject({
         .describe('Directory of the files that TrustBundles may read roots from; they name an entry of it.'),
     })
     .prefault({}),
+  targets: z
+    .strictObject({
+      directory: z
+        .string()
+        .min(1)
+        .default('/targets')
+        .describe(
+          'Directory of the files that TrustBundles may publish roots to; they name an entry of it. The replica that leads writes them.',
+        ),
+    })
+    .prefault({}),
   ledger: z
     .strictObject({
       path: z

@@ -42,7 +42,7 @@ async function fall(scene: Scene, ordinal: number, chance: Dice): Promise<Fall |
 
 /** Deaths of one or two replicas, again and again, and then a good end. */
 async function installation(chance: Dice, until: number, note: (what: string) => void): Promise<void> {
-  const scene = await openScene(server, watcher, program);
+  const scene = await openScene(server, watcher, program, chance.between(1, 2) === 1);
   try {
     for (let round = chance.between(1, 8); round > 0 && performance.now() < until; round -= 1) {
       await scene.ask(chance.between(1, 6));

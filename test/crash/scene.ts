@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CertificateSigningRequest } from '#kube/object.ts';
-import { certificateSigningRequests } from '#kube/resource.ts';
+import { ignoreNotFound } from '#kube/error.ts';
+import type { CertificateSigningRequest, ClusterTrustBundle, ConfigMap, KubeObject } from '#kube/object.ts';
+import { certificateSigningRequests, clusterTrustBundles, configMaps, trustBundles } from '#kube/resource.ts';
 import type { Config } from '#ops/config-schema.ts';
+import type { StepName } from '#step.ts';
 import { approveDirectly, ask, opensslRequest, requester } from '../csr/support/requester.ts';
 import { type Installation, install, type TestServer } from '../support/installation.ts';
 import { type Death, type ReplicaProcess, startReplicaProcess } from '../support/replica-process.ts';
@@ -16,6 +18,8 @@ import type { Condition, Watcher } from './watcher.ts';
 export interface Scene {
   /** Creates and approves so many requests, each of a key of its own. */
   ask(count: number): Promise<void>;
+  /** What an operator changes so that the step is reached at all. */
+  change(step: StepName): Promise<void>;
   /** A replica begins; it dies by itself where `death` says so. */
   start(ordinal: number, death?: Death): Promise<ReplicaProcess>;
   /** Until it has died at its step. */
@@ -43,9 +47,19 @@ type Survivors = ReadonlyMap<number, ReplicaProcess>;
 const leaderElection = { leaseDurationSeconds: 4, renewDeadlineSeconds: 3, retryPeriodSeconds: 1 };
 const patienceMs = 90_000;
 
-/** @param program bundle of a replica that can be killed */
-export async function openScene(server: TestServer, watcher: Watcher, program: string): Promise<Scene> {
-  const on = await install(server);
+/**
+ * @param program bundle of a replica that can be killed
+ * @param placed an operator has asked for a ConfigMap with the roots before
+ */
+export async function openScene(
+  server: TestServer,
+  watcher: Watcher,
+  program: string,
+  placed = false,
+): Promise<Scene> {
+  const on = await install(server, placed ? ['configmap-targets', 'target-deletion'] : []);
+  let withdrawn = false;
+  if (placed) await askForConfigMap(on);
   await on.createAuthority();
   const web = await requester(on, 'web');
   const asked: string[] = [];
@@ -73,6 +87,17 @@ export async function openScene(server: TestServer, watcher: Watcher, program: s
       });
       await Promise.all(made);
     },
+    async change(step) {
+      const { signerName } = on;
+      if (step === 'removal/delete') {
+        withdrawn = true;
+        await patchBundle(on, {
+          deletionPolicy: 'Delete',
+          targets: [{ clusterTrustBundle: { signerName } }],
+        });
+      }
+      if (step === 'removal/release') await patchBundle(on, { deletionPolicy: 'Retain' });
+    },
     start: (ordinal, death) => startReplicaProcess(hasty, ordinal, death, program),
     async died(replica, { step, count = 1 }) {
       const ending = await Promise.race([replica.gone, sleep(patienceMs, undefined, { ref: false })]);
@@ -84,6 +109,9 @@ export async function openScene(server: TestServer, watcher: Watcher, program: s
       const deadline = performance.now() + patienceMs;
       for (const name of asked) await until(deadline, () => isAnswered(on, name), `${name} is answered`);
       await until(deadline, () => isServed(on, watcher), `${on.authority} is in service`);
+      if (!placed) return;
+      if (withdrawn) await until(deadline, () => isGone(on), 'the ConfigMap is gone');
+      else await until(deadline, () => isPlaced(on), 'the ConfigMap holds the roots');
     },
     async judge(end) {
       const survivors: Survivors = 'survivors' in end ? end.survivors : new Map();
@@ -116,6 +144,38 @@ export async function openScene(server: TestServer, watcher: Watcher, program: s
     },
     close: () => on.stop(),
   };
+}
+
+async function askForConfigMap(on: Installation): Promise<void> {
+  const { admin, authority, signerName, trustDomain, sources } = on;
+  const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': sources } };
+  await admin.create<KubeObject>(trustBundles, {
+    metadata: { name: trustDomain },
+    spec: {
+      trustDomain,
+      sources: [{ authority: { name: authority } }],
+      targets: [{ clusterTrustBundle: { signerName } }, { configMap: { namespaceSelector } }],
+      deletionPolicy: 'Delete',
+    },
+  });
+}
+
+async function patchBundle({ admin, trustDomain }: Installation, spec: object): Promise<void> {
+  await admin.patch(trustBundles, { name: trustDomain }, { spec });
+}
+
+async function isGone({ admin, sources, trustDomain }: Installation): Promise<boolean> {
+  const found = admin.get(configMaps, `mangrove-trust-${trustDomain}`, { namespace: sources });
+  return (await found.catch<undefined>(ignoreNotFound)) === undefined;
+}
+
+async function isPlaced({ admin, signerName, sources, trustDomain }: Installation): Promise<boolean> {
+  const name = `${signerName.replace('/', ':')}:${trustDomain}`;
+  const { spec } = await admin.get<ClusterTrustBundle>(clusterTrustBundles, name);
+  const placed = await admin
+    .get<ConfigMap>(configMaps, `mangrove-trust-${trustDomain}`, { namespace: sources })
+    .catch<undefined>(ignoreNotFound);
+  return placed?.data?.['ca.crt'] === spec.trustBundle;
 }
 
 function nameOf(ordinal: number): string {

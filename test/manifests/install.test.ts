@@ -3,6 +3,7 @@ import { errorMessage } from '#errors/error.ts';
 import type { Kubectl } from '#sandbox/kubectl.ts';
 import { run } from '#sandbox/run.ts';
 import { kubectlFor, type OwnControlPlane, ownControlPlane } from '../support/control-plane.ts';
+import { allowed } from './access.ts';
 import { built, find, root } from './installation.ts';
 
 /** A server of its own: it is installed on as a whole, which other tests must not find done. */
@@ -100,25 +101,6 @@ test('the columns tell an operator at a glance who is ready, under which generat
   ]);
   await kubectl(['delete', 'certificateauthority', 'mesh']);
 });
-
-/** `verb resource[.group][/subresource] [name] [in namespace]`, and whether the server allows it to whom kubectl speaks for. */
-async function allowed(how: Kubectl, rights: readonly string[]): Promise<string[]> {
-  const reviews = rights.map((right) => {
-    const [, verb, resource, group = '', subresource = '', name = '', namespace = ''] =
-      /^(\w+) (\w+)(?:\.([a-z0-9.]+))?(?:\/(\w+))?(?: ([a-z0-9./-]+))??(?: in ([a-z-]+))?$/.exec(right) ?? [];
-    return {
-      apiVersion: 'authorization.k8s.io/v1',
-      kind: 'SelfSubjectAccessReview',
-      spec: { resourceAttributes: { verb, resource, group, subresource, name, namespace } },
-    };
-  });
-  // What `kubectl auth can-i` asks; it cannot ask about signers, which the server has no resource type for.
-  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: reviews });
-  const answer = await how(['create', '-f', '-', '-o', 'jsonpath={.status.allowed}{" "}'], { input });
-  const verdicts = answer.trim().split(' ');
-  expect(verdicts).toHaveLength(rights.length);
-  return rights.filter((_right, index) => verdicts[index] === 'true');
-}
 
 const csr = 'certificatesigningrequests.certificates.k8s.io';
 const crds = 'customresourcedefinitions.apiextensions.k8s.io';

@@ -1,13 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parseTrustBundleSpec, TrustBundleResource } from '#bundles/bundle/resource.ts';
 import { adminClient } from '../kube/lab.ts';
-import { ask, changeTrustDomain, refusalOf, reservedSigner as reserved, type Spec } from './dry-run.ts';
-
-const bundleSpec = {
-  trustDomain: 'cluster.local',
-  sources: [{ authority: { name: 'mesh' } }],
-  targets: [{ clusterTrustBundle: { signerName: 'mangrove.dev/workload' } }],
-};
+import { ask, changeTrustDomain, reservedSigner as reserved, type Spec } from './dry-run.ts';
+import { bundleSpec, expectAccepted, expectRefused } from './trust-bundle.ts';
 
 test('the defaults of the API server are the defaults of the parser', async () => {
   const client = await adminClient();
@@ -16,17 +11,35 @@ test('the defaults of the API server are the defaults of the parser', async () =
   expect(bundle.spec).toEqual(parseTrustBundleSpec(bundleSpec));
 });
 
+test('so are those of a target of each kind', async () => {
+  const client = await adminClient();
+  const spec = {
+    ...bundleSpec,
+    targets: [
+      { configMap: { namespaceSelector: {}, keys: [{ key: 'ca.crt' }] } },
+      { secret: { name: 'roots', namespaceSelector: {} } },
+      { file: { name: 'roots.pem' } },
+    ],
+  };
+  const bundle = await ask(client, TrustBundleResource, { name: 'cluster.local', spec });
+  if ('refusal' in bundle) throw new Error(bundle.refusal);
+  expect(bundle.spec).toEqual(parseTrustBundleSpec(spec));
+});
+
 const target = (clusterTrustBundle: Spec): Spec => ({ targets: [{ clusterTrustBundle }] });
 const name =
   "name must be the signerName with ':' for '/', then ':' and a DNS name; without signerName a DNS name alone";
-const source = (...sources: Spec[]): Spec => ({ sources });
-const selector = { matchLabels: { team: 'pki' } };
-const where = (...matchExpressions: Spec[]): Spec =>
-  source({ configMap: { selector: { matchExpressions } } });
+const targets = (...targets: Spec[]): Spec => ({ targets });
+/** The fields that a ConfigMap or Secret target has beside its name. */
+const placed = (more: Spec): Spec =>
+  targets(
+    { configMap: { namespaceSelector: {}, ...more } },
+    { secret: { name: 'x', namespaceSelector: {} } },
+  );
 const values = 'In and NotIn need values, Exists and DoesNotExist take none';
-const together = 'signerName and selector go together';
-const print = '0'.repeat(64);
-const pem = 'x';
+const twice = 'spec.targets: Invalid value: must not name a target twice';
+const key = 'must be a key: ';
+const ownMarks = 'mangrove.dev/… and app.kubernetes.io/managed-by are set by Mangrove';
 const refusedBundles: readonly [string, Spec, string][] = [
   [
     'a source of no kind',
@@ -36,7 +49,7 @@ const refusedBundles: readonly [string, Spec, string][] = [
   [
     'a target of no kind',
     { targets: [{}] },
-    'spec.targets[0]: Invalid value: must have exactly one of: clusterTrustBundle',
+    'spec.targets[0]: Invalid value: must have exactly one of: clusterTrustBundle, configMap, secret, file',
   ],
   ['a target without a name', target({}), 'must have a name, a signerName or both'],
   ['the name of a signer without it', target({ name: 'mangrove.dev:workload:x' }), name],
@@ -60,105 +73,78 @@ const refusedBundles: readonly [string, Spec, string][] = [
     'spec.targets: Invalid value: must not name a target twice',
   ],
   [
-    'a source of two kinds',
-    source({ authority: { name: 'mesh' }, publicRoots: { from: 'mozilla' } }),
-    'spec.sources[0]: Invalid value: must have exactly one of: authority, configMap, secret, inline, file, clusterTrustBundle, publicRoots',
+    'a target of two kinds',
+    targets({ configMap: { namespaceSelector: {} }, file: { name: 'roots.pem' } }),
+    'spec.targets[0]: Invalid value: must have exactly one of: clusterTrustBundle, configMap, secret, file',
   ],
-  ...(['configMap', 'secret'] as const).flatMap((kind): [string, Spec, string][] => [
-    [
-      `${kind}: neither name nor selector`,
-      source({ [kind]: {} }),
-      'must have exactly one of: name, selector',
-    ],
-    [
-      `${kind}: name and selector`,
-      source({ [kind]: { name: 'corporate', selector } }),
-      'must have exactly one of: name, selector',
-    ],
-    [
-      `${kind}: an empty selector`,
-      source({ [kind]: { selector: { matchLabels: {} } } }),
-      'must have at least one requirement: an empty selector would select everything',
-    ],
-    [`${kind}: a strange name`, source({ [kind]: { name: 'A' } }), 'must be the name of a '],
-    [
-      `${kind}: a key that can be none`,
-      source({ [kind]: { name: 'corporate', keys: ['a/b'] } }),
-      "must be a key, in which '*' stands for any characters",
-    ],
+  [
+    'a ConfigMap target twice',
+    targets(
+      { configMap: { name: 'roots', namespaceSelector: {} } },
+      { configMap: { name: 'roots', namespaceSelector: { matchLabels: { a: 'b' } } } },
+    ),
+    twice,
+  ],
+  [
+    'a ConfigMap target of the default name twice',
+    targets(
+      { configMap: { namespaceSelector: {} } },
+      { configMap: { namespaceSelector: {}, adopt: true }, required: false },
+    ),
+    twice,
+  ],
+  [
+    'a Secret target twice',
+    targets(
+      { secret: { name: 'roots', namespaceSelector: {} } },
+      { secret: { name: 'roots', namespaceSelector: {}, adopt: true } },
+    ),
+    twice,
+  ],
+  [
+    'a file target twice',
+    targets({ file: { name: 'roots' } }, { file: { name: 'roots', format: 'jwks' } }),
+    twice,
+  ],
+  [
+    'the ConfigMap of Kubernetes',
+    placed({ name: 'kube-root-ca.crt' }),
+    'kube-root-ca.crt belongs to Kubernetes',
+  ],
+  ['a ConfigMap of a strange name', placed({ name: 'A' }), 'must be the name of a ConfigMap'],
+  [
+    'a Secret of a strange name',
+    targets({ secret: { name: 'a/b', namespaceSelector: {} } }),
+    'must be the name of a Secret',
+  ],
+  ...['../shadow', '..', '.hidden', 'a/b'].map((name): [string, Spec, string] => [
+    `a file called ${name}`,
+    targets({ file: { name } }),
+    'must be the name of a file',
   ]),
-  ['a selector that asks for no value of any', where({ key: 'a', operator: 'In' }), values],
-  ['a selector that gives a value to Exists', where({ key: 'a', operator: 'Exists', values: ['b'] }), values],
-  [
-    'inline PEM without a name that can be one',
-    source({ inline: { name: 'A', pem } }),
-    'a name for these roots',
-  ],
-  ['a file outside of the directory', source({ file: { name: '../shadow' } }), 'the name of a file source'],
-  ['a file that is the directory', source({ file: { name: '..' } }), 'the name of a file source'],
-  [
-    'a ClusterTrustBundle of no name',
-    source({ clusterTrustBundle: {} }),
-    'must have exactly one of: name, signerName',
-  ],
-  ['a signer name without a selector', source({ clusterTrustBundle: { signerName: 'a.b/c' } }), together],
-  ['a selector without a signer name', source({ clusterTrustBundle: { name: 'x', selector } }), together],
-  [
-    'a ClusterTrustBundle by an empty selector',
-    source({ clusterTrustBundle: { signerName: 'a.b/c', selector: {} } }),
-    'must have at least one requirement',
-  ],
-  [
-    'include and exclude together',
-    source({ publicRoots: { from: 'mozilla' }, include: [print], exclude: [print] }),
-    'include and exclude exclude each other',
-  ],
-  [
-    'retainSeconds and retainUntil together',
-    source({
-      publicRoots: { from: 'mozilla' },
-      retainSeconds: 0,
-      retainUntil: '2026-12-31T00:00:00Z',
-    }),
-    'retainSeconds and retainUntil exclude each other',
-  ],
-  ...['2026-12-31', '2026-12-31T25:00:00Z', '2026-12-31T00:00:00', 'tomorrow', '86400'].map(
-    (bad): [string, Spec, string] => [
-      `${bad} for a time`,
-      source({ publicRoots: { from: 'mozilla' }, retainUntil: bad }),
-      'must be a time such as 2026-12-31T00:00:00Z (RFC 3339)',
-    ],
-  ),
-  ...['2026-02-30T00:00:00Z', '2026-13-01T00:00:00Z', '0000-00-00T00:00:00Z'].map(
-    (bad): [string, Spec, string] => [
-      `${bad} for a day`,
-      source({ publicRoots: { from: 'mozilla' }, retainUntil: bad }),
-      'must be a day that the calendar has',
-    ],
-  ),
-  ...['A'.repeat(64), print.slice(1), `${print.slice(0, 62)}:0`].map((bad): [string, Spec, string] => [
-    `${bad} for a fingerprint`,
-    source({ publicRoots: { from: 'mozilla' }, exclude: [bad] }),
-    'must be a SHA-256 fingerprint: 64 hex digits in lower case, without colons',
+  ...['a/b', '..', '..data', '.'].map((name): [string, Spec, string] => [
+    `a key called ${name}`,
+    placed({ keys: [{ key: name }] }),
+    key,
   ]),
   [
-    'an authority with a strange name',
-    { sources: [{ authority: { name: 'Mesh' } }] },
-    'must be the name of a CertificateAuthority',
+    'a key twice',
+    placed({ keys: [{ key: 'ca.crt' }, { key: 'ca.crt', format: 'jwks' }] }),
+    'must not name a key twice',
+  ],
+  ['a label of ours', placed({ labels: { 'mangrove.dev/trust-bundle': 'x' } }), ownMarks],
+  ['an annotation of ours', placed({ annotations: { 'mangrove.dev/anything': 'x' } }), ownMarks],
+  ['who manages it', placed({ labels: { 'app.kubernetes.io/managed-by': 'Helm' } }), ownMarks],
+  [
+    'namespaces by no value of any',
+    placed({ namespaceSelector: { matchExpressions: [{ key: 'a', operator: 'In' }] } }),
+    values,
   ],
 ];
 
 describe('a TrustBundle is refused by the API server and by the parser in the same words', () => {
   test.each(refusedBundles)('%s', async (_name, change, message) => {
-    const spec = { ...bundleSpec, ...change };
-    const client = await adminClient();
-    expect(await ask(client, TrustBundleResource, { name: 'cluster.local', spec })).toEqual({
-      refusal: expect.stringContaining(message),
-    });
-    expect(refusalOf(parseTrustBundleSpec, spec)).toEqual({
-      code: 'BUNDLE_SPEC_INVALID',
-      message: expect.stringContaining(message.replace(/^.*Invalid value: /, '')),
-    });
+    await expectRefused(change, message);
   });
 
   test('one for each trust domain: its name is the trust domain, or a hash of one that is no DNS name', async () => {
@@ -179,20 +165,27 @@ describe('a TrustBundle is refused by the API server and by the parser in the sa
     ],
     ['a bundle of no signer', target({ name: 'mangrove-roots' })],
     [
-      'every kind of source, with all that can be said of one',
-      source(
-        ...bundleSpec.sources,
-        { configMap: { name: 'corporate', keys: ['*.pem'] }, optional: true },
-        {
-          secret: { selector: { matchExpressions: [{ key: 'a', operator: 'Exists' }] } },
-          keepLastSeconds: 0,
-        },
-        { inline: { name: 'partner', pem }, retainSeconds: 86_400 },
-        { file: { name: 'corporate' }, include: [print], retainUntil: '2024-02-29T23:59:59.5+02:00' },
-        { clusterTrustBundle: { signerName: 'a.b/c', selector }, exclude: [print] },
-        { clusterTrustBundle: { name: 'a.b:c:d' } },
-        { publicRoots: { from: 'system' } },
-      ),
+      'every kind of target, with all that can be said of one',
+      {
+        deletionPolicy: 'Delete',
+        ...targets(
+          ...bundleSpec.targets,
+          { configMap: { namespaceSelector: {} }, required: false },
+          {
+            configMap: {
+              name: 'istio-ca-root-cert',
+              namespaceSelector: { matchExpressions: [{ key: 'a', operator: 'DoesNotExist' }] },
+              keys: [{ key: 'root-cert.pem' }, { key: 'bundle.json', format: 'jwks' }],
+              labels: { 'istio.io/config': 'true' },
+              annotations: { note: 'x' },
+              adopt: true,
+            },
+          },
+          { secret: { name: 'roots', namespaceSelector: { matchLabels: { team: 'blue' } } } },
+          { file: { name: 'roots.pem' } },
+          { file: { name: 'roots.json', format: 'jwks' } },
+        ),
+      },
     ],
     [
       'live and canary',
@@ -204,10 +197,7 @@ describe('a TrustBundle is refused by the API server and by the parser in the sa
       },
     ],
   ])('but %s is accepted', async (_name, change) => {
-    const spec: Spec = { ...bundleSpec, ...change };
-    const client = await adminClient();
-    expect(await ask(client, TrustBundleResource, { name: 'cluster.local', spec })).toHaveProperty('spec');
-    expect(refusalOf(parseTrustBundleSpec, spec)).toBeUndefined();
+    await expectAccepted(change);
   });
 });
 

@@ -24,6 +24,7 @@ describe('a configuration', () => {
       replica: 'mangrove-0',
       namespace: 'mangrove-system',
       sources: { namespace: 'mangrove-trust', directory: '/sources' },
+      targets: { directory: '/targets' },
       ledger: { path: '/var/lib/mangrove/ledger.db' },
       http: { port: 8080 },
       leaderElection: { leaseDurationSeconds: 15, renewDeadlineSeconds: 10, retryPeriodSeconds: 2 },

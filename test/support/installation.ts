@@ -64,7 +64,8 @@ export async function until<T>(what: string, attempt: () => Promise<T | undefine
   }
 }
 
-export async function install(server: TestServer): Promise<Installation> {
+/** @param components of manifests/components that are installed beside the base */
+export async function install(server: TestServer, components: readonly string[] = []): Promise<Installation> {
   const { kubectl } = server;
   const id = `t${randomBytes(4).toString('hex')}`;
   const namespace = `${id}-system`;
@@ -79,7 +80,9 @@ export async function install(server: TestServer): Promise<Installation> {
 
   await kubectl(['create', 'namespace', namespace]);
   await kubectl(['create', 'namespace', sources]);
-  await kubectl(['apply', '--server-side', '-f', '-'], { input: shippedRights(id, namespace, signerName) });
+  await kubectl(['apply', '--server-side', '-f', '-'], {
+    input: shippedRights(id, namespace, signerName, components),
+  });
 
   function client(token: string): KubeClient {
     const made = createKubeClient({
@@ -107,6 +110,7 @@ export async function install(server: TestServer): Promise<Installation> {
       kubeconfig: kubeconfigOf({ tokenFile: path }),
       authorities: [authority],
       sources: { namespace: sources, directory: join(directory, 'sources') },
+      targets: { directory: join(directory, 'targets') },
       ledger: { path: join(directory, `${pod.name}.db`) },
       http: { host: '127.0.0.1', port: 0 },
       drainSeconds: 2,
@@ -188,9 +192,18 @@ async function podOf(
 const rightsFiles = ['service-account.yaml', 'cluster-role.yaml', 'roles.yaml'];
 
 /** The shipped rights, word for word, for other names: what lies outside the namespace gets a name of its own. */
-function shippedRights(id: string, namespace: string, signerName: string): string {
-  const objects = rightsFiles
-    .flatMap((file) => loadAll(readFileSync(join(manifests, 'base', file), 'utf8')))
+function shippedRights(
+  id: string,
+  namespace: string,
+  signerName: string,
+  components: readonly string[],
+): string {
+  const files = [
+    ...rightsFiles.map((file) => join('base', file)),
+    ...components.map((component) => join('components', component, 'cluster-role.yaml')),
+  ];
+  const objects = files
+    .flatMap((file) => loadAll(readFileSync(join(manifests, file), 'utf8')))
     .map((object) => JSON.stringify(object))
     .map((text) =>
       text

@@ -88,11 +88,17 @@ export function decodePublished(pem: string): ReadonlyMap<string, Buffer> | unde
 
 /** Equality of bundles is equality of decoded sets: order and line ends are nobody's business. */
 export function publishes(pem: string, bundle: Bundle): boolean {
-  if (pem === bundle.pem) return true;
-  const published = decodePublished(pem);
+  return pem === bundle.pem || isSetOf(decodePublished(pem), bundle);
+}
+
+/** Whether these certificates, by fingerprint, are the anchors of the bundle and no others. */
+export function isSetOf(
+  certificates: ReadonlyMap<string, unknown> | undefined,
+  { anchors }: Bundle,
+): boolean {
   return (
-    published !== undefined &&
-    published.size === bundle.anchors.length &&
-    bundle.anchors.every((anchor) => published.has(anchor.sha256))
+    certificates !== undefined &&
+    certificates.size === anchors.length &&
+    anchors.every(({ sha256 }) => certificates.has(sha256))
   );
 }

@@ -1,69 +1,10 @@
 import { z } from 'zod';
-import { exactlyOne, type SourceSpec, sourceField, sourceKey } from '#bundles/bundle/source-spec.ts';
+import { type SourceSpec, sourceField, sourceKey } from '#bundles/bundle/source-spec.ts';
+import { deletionPolicyField, distinctTargets, targetField } from '#bundles/bundle/target-spec.ts';
 import { conditionsField, timeField } from '#errors/condition.ts';
 import { MangroveError } from '#errors/error.ts';
-import { matching, signerNameField, trustDomainField } from '#errors/syntax.ts';
+import { trustDomainField } from '#errors/syntax.ts';
 import { describeIssues, immutable, type Rule, withRules } from '#errors/validation.ts';
-
-const clusterTrustBundleFields = z.object({
-  name: withRules(z.string().min(1).max(825), [
-    matching('^[a-z0-9]([-a-z0-9.:]*[a-z0-9])?$', 'must be the name of a ClusterTrustBundle'),
-  ])
-    .optional()
-    .describe('Name of the object; made of the signer name, the trust domain and the channel when absent.'),
-  signerName: signerNameField
-    .optional()
-    .describe('Signer name under which pods mount it; without one it can be mounted by name only.'),
-  channel: z
-    .enum(['live', 'canary'])
-    .default('live')
-    .describe('Value of the label mangrove.dev/channel, by which pods choose.'),
-});
-
-type ClusterTrustBundleTarget = z.output<typeof clusterTrustBundleFields>;
-const prefix = (signerName: string): string => `${signerName.replace('/', ':')}:`;
-
-/** k8s.io/kubernetes pkg/apis/certificates/validation: the name of a bundle with a signer begins with the signer. */
-const clusterTrustBundleRules: readonly Rule<ClusterTrustBundleTarget>[] = [
-  {
-    cel: 'has(self.name) || has(self.signerName)',
-    message: 'must have a name, a signerName or both',
-    holds: ({ name, signerName }) => name !== undefined || signerName !== undefined,
-  },
-  {
-    cel: "!has(self.name) || (has(self.signerName) ? self.name.startsWith(self.signerName.replace('/', ':') + ':') && !self.name.substring(self.signerName.size() + 1).contains(':') : !self.name.contains(':'))",
-    message:
-      "name must be the signerName with ':' for '/', then ':' and a DNS name; without signerName a DNS name alone",
-    path: ['name'],
-    holds: ({ name, signerName }) =>
-      name === undefined ||
-      (signerName === undefined
-        ? !name.includes(':')
-        : name.startsWith(prefix(signerName)) && !name.slice(prefix(signerName).length).includes(':')),
-  },
-];
-
-const targetField = withRules(
-  z.object({
-    clusterTrustBundle: withRules(clusterTrustBundleFields, clusterTrustBundleRules)
-      .optional()
-      .describe('A ClusterTrustBundle, which the kubelet projects into pods.'),
-  }),
-  [exactlyOne(['clusterTrustBundle'])],
-);
-
-type Target = z.output<typeof targetField>;
-const targetKey = ({
-  clusterTrustBundle: { name, signerName, channel } = { channel: 'live' },
-}: Target): string => JSON.stringify([name, signerName, channel]);
-
-/** One writer per object: two targets that are the same object would repair each other for ever. */
-const distinctTargets: Rule<{ targets: Target[] }> = {
-  cel: 'self.targets.all(target, self.targets.exists_one(other, other == target))',
-  message: 'must not name a target twice',
-  path: ['targets'],
-  holds: ({ targets }) => new Set(targets.map(targetKey)).size === targets.length,
-};
 
 /** Of the other kinds only `parseTrustBundleSpec` says so: to compare selectors and PEM is beyond the cost that the API server grants. */
 const distinctAuthorities: Rule<{ sources: SourceSpec[] }> = {
@@ -91,6 +32,7 @@ export const TrustBundleSpecSchema = withRules(
       .describe(
         'Percent of the roots that may leave the sources unasked within 24 hours; more needs the annotation mangrove.dev/allow-removal with their fingerprints. Roots of a CertificateAuthority leave when it retires them, whatever stands here.',
       ),
+    deletionPolicy: deletionPolicyField,
   }),
   [distinctAuthorities, distinctTargets],
 ).describe('Which roots are published where.');
@@ -156,6 +98,20 @@ const targetStatus = z.object({
   hash: sha256Field.optional().describe('SHA-256 of the bundle that was read back from it, hex.'),
   lastVerifiedTime: timeField.optional().describe('When it was last read back and found to hold the bundle.'),
   error: z.string().max(4096).optional().describe('Why it does not hold the bundle now.'),
+  namespaces: z.int().min(0).optional().describe('Namespaces that the selector selects.'),
+  holding: z.int().min(0).optional().describe('How many of them were seen to hold the bundle.'),
+  failing: z.int().min(0).optional().describe('How many of them refuse it.'),
+  failures: z
+    .array(
+      z.object({
+        namespace: z.string().max(63).describe('Namespace.'),
+        error: z.string().max(512).describe('Why it does not hold the bundle now.'),
+      }),
+    )
+    .max(16)
+    .optional()
+    .describe('The first of those that refuse it, in order of their names.')
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['namespace'] }),
 });
 
 export const TrustBundleStatusSchema = z
@@ -206,6 +162,8 @@ export interface TrustBundle {
     readonly generation?: number;
     readonly resourceVersion?: string;
     readonly creationTimestamp?: string;
+    readonly deletionTimestamp?: string;
+    readonly finalizers?: readonly string[];
     readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly spec: z.input<typeof TrustBundleSpecSchema>;

@@ -1,10 +1,13 @@
 import type { Logger } from 'pino';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import { describePlace, type Place } from '#bundles/controller/placement/read.ts';
 import type { Findings } from '#bundles/controller/status.ts';
-import type { TargetReport } from '#bundles/controller/target.ts';
+import type { TargetReport } from '#bundles/controller/target-report.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
 import { shortened } from '#bundles/source/filter.ts';
 import { withheldError } from '#bundles/source/shrink.ts';
+import { kindNames, targetId } from '#bundles/target/named-target.ts';
+import type { PlacementSummary } from '#bundles/target/placement-summary.ts';
 import { advice, type ErrorCode, errorCode, errorMessage, errorRow, MangroveError } from '#errors/error.ts';
 import type { EventRecorder } from '#kube/event.ts';
 import { formatTime } from '#kube/micro-time.ts';
@@ -21,19 +24,35 @@ export interface BundleObserver {
   targets?(bundle: string, names: readonly string[]): void;
   verified?(bundle: string, target: string, at: number): void;
   published?(bundle: string, target: string, outcome: 'written' | 'repaired' | 'failed'): void;
+  /** Of a target in many namespaces: how many hold it, refuse it, or are to come. */
+  placed?(bundle: string, target: string, states: Readonly<Record<PlacementState, number>>): void;
   /** The TrustBundle is gone. */
   forget?(bundle: string): void;
   /** Somebody else leads. */
   forgetAll?(): void;
 }
 
+export type PlacementState = 'holding' | 'failing' | 'pending';
+
 export interface Announcer {
   /** Tells events, log and observer what a reconcile found; what was said before is not said again. */
   announce(object: TrustBundle, findings: Findings): void;
   /** What an operator agreed to lose is in no target any more. */
   consented(object: TrustBundle, fingerprints: readonly string[]): void;
+  /** One object in one namespace was written, or could not be. */
+  placed(object: TrustBundle, placed: Placed): void;
+  /** The TrustBundle is being deleted, and so is what it published: what stands in the way. */
+  ending(object: TrustBundle, left: readonly TargetReport[]): void;
   /** The TrustBundle was deleted and its targets stay. */
   kept(object: TrustBundle, targets: readonly string[]): void;
+  /** The TrustBundle was deleted with its targets. */
+  gone(object: TrustBundle): void;
+}
+
+/** What was done in one namespace. */
+export interface Placed extends Place {
+  readonly outcome: 'written' | 'repaired' | 'failed';
+  readonly changed: readonly string[];
 }
 
 export interface AnnouncerOptions {
@@ -110,10 +129,13 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
 
   function target(object: TrustBundle, report: TargetReport): void {
     const bundle = object.metadata.name;
-    const { name, error, verifiedAt, written } = report;
-    fault(object, `clusterTrustBundle/${name}`, error);
-    if (error !== undefined) observer.published?.(bundle, name, 'failed');
+    const { error, verifiedAt, written, placements } = report;
+    const name = metricName(report);
+    // Its counts change with every namespace: that is for the status to tell.
+    if (error?.code !== 'BUNDLE_TARGET_PENDING') fault(object, targetId(report), error);
+    if (placements === undefined && error !== undefined) observer.published?.(bundle, name, 'failed');
     else if (verifiedAt !== undefined) observer.verified?.(bundle, name, verifiedAt / 1000);
+    if (placements !== undefined) many(object, report, placements);
     if (written === undefined) return;
     observer.published?.(bundle, name, written === 'repaired' ? 'repaired' : 'written');
     log.info(
@@ -123,7 +145,30 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     events.record(object, written === 'repaired' ? repaired(report) : published(report));
   }
 
+  function many(object: TrustBundle, report: TargetReport, placements: PlacementSummary): void {
+    const { holding, failing, pending, namespaces } = placements;
+    observer.placed?.(object.metadata.name, metricName(report), { holding, failing, pending });
+    const { kind, name, hash = '' } = report;
+    const before = said.get(object.metadata.uid ?? '');
+    const about = `${targetId(report)} holds`;
+    if (before === undefined || report.error !== undefined || before.get(about) === hash) return;
+    before.set(about, hash);
+    if (hash === '') return;
+    log.info({ trustBundle: object.metadata.name, target: targetId(report), hash, namespaces }, 'published');
+    const message = `${kindNames[kind]} ${name} holds the bundle ${hash.slice(0, 8)} in ${namespaces} namespaces`;
+    events.record(object, { type: 'Normal', reason: 'Published', message });
+  }
+
   return {
+    placed(object, { kind, namespace, name, outcome, changed }) {
+      const bundle = object.metadata.name;
+      observer.published?.(bundle, metricName({ kind, name }), outcome);
+      if (outcome !== 'repaired') return;
+      const what = describePlace({ kind, namespace, name });
+      log.info({ trustBundle: bundle, target: what, changed }, 'a target was put right');
+      const message = `${what} was changed by somebody else and put right: ${changed.join(', ')}`;
+      events.record(object, { type: 'Warning', reason: 'TargetRepaired', message });
+    },
     announce(object, findings) {
       fault(object, 'spec', 'invalid' in findings ? findings.invalid : undefined);
       if ('invalid' in findings) return;
@@ -143,6 +188,19 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
       const message = `Not in the bundle any more, as agreed: ${shortened(fingerprints)}`;
       events.record(object, { type: 'Normal', reason: 'RemovalConsented', message });
     },
+    ending(object, left) {
+      for (const report of left) {
+        if (report.error?.code !== 'BUNDLE_TARGET_PENDING') fault(object, targetId(report), report.error);
+      }
+      if (left.length > 0) return;
+      log.info({ trustBundle: object.metadata.name }, 'a TrustBundle is deleted, and what it published');
+      const message = 'What it published is deleted';
+      events.record(object, { type: 'Normal', reason: 'TargetsDeleted', message });
+    },
+    gone({ metadata: { name, uid = '' } }) {
+      said.delete(uid);
+      observer.forget?.(name);
+    },
     kept(object, targets) {
       const { name, uid = '' } = object.metadata;
       said.delete(uid);
@@ -154,12 +212,17 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
   };
 }
 
-function published({ name, hash = '' }: TargetReport) {
-  const message = `ClusterTrustBundle ${name} holds the bundle ${hash.slice(0, 8)}`;
+/** As metrics have named ClusterTrustBundles from the beginning; what is of another kind says so. */
+function metricName({ kind, name }: Pick<TargetReport, 'kind' | 'name'>): string {
+  return kind === 'clusterTrustBundle' ? name : targetId({ kind, name });
+}
+
+function published({ kind, name, hash = '' }: TargetReport) {
+  const message = `${kindNames[kind]} ${name} holds the bundle ${hash.slice(0, 8)}`;
   return { type: 'Normal', reason: 'Published', message } as const;
 }
 
-function repaired({ name, changed }: TargetReport) {
-  const message = `ClusterTrustBundle ${name} was changed by somebody else and put right: ${changed.join(', ')}`;
+function repaired({ kind, name, changed }: TargetReport) {
+  const message = `${kindNames[kind]} ${name} was changed by somebody else and put right: ${changed.join(', ')}`;
   return { type: 'Warning', reason: 'TargetRepaired', message } as const;
 }

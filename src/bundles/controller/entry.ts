@@ -1,7 +1,9 @@
+import { type Labels, selects } from '#bundles/bundle/label-selector.ts';
 import { parseTrustBundleSpec, type TrustBundle, type TrustBundleSpec } from '#bundles/bundle/resource.ts';
 import { type SourceKind, sourceKey } from '#bundles/bundle/source-spec.ts';
+import { isEnding } from '#bundles/controller/finalizer.ts';
 import { arbitrate, type Claim, type Verdict } from '#bundles/target/claim.ts';
-import { clusterTrustBundleTargets, type NamedTarget } from '#bundles/target/cluster-trust-bundle.ts';
+import { type NamedTarget, namedTargets, targetId } from '#bundles/target/named-target.ts';
 import { Cache } from '#kube/cache.ts';
 
 /** A TrustBundle as the cache holds it: with its spec read once, or the reason why it cannot be. */
@@ -21,7 +23,7 @@ export type TrustBundleCache = Cache<TrustBundleEntry, 'target' | 'authority' | 
 
 export function createTrustBundleCache(): TrustBundleCache {
   return new Cache({
-    target: (entry) => entry.targets.map(({ name }) => name),
+    target: (entry) => entry.targets.map(targetId),
     authority: (entry) => entry.authorities,
     sourceKind: (entry) => entry.sourceKinds,
   });
@@ -35,7 +37,8 @@ export function trustBundleEntry(object: TrustBundle): TrustBundleEntry {
       object,
       spec,
       invalid: undefined,
-      targets: clusterTrustBundleTargets(spec),
+      // One that is being deleted claims nothing any more.
+      targets: isEnding(object) ? [] : namedTargets(spec),
       authorities: spec.sources.flatMap(({ authority }) => (authority === undefined ? [] : [authority.name])),
       sourceKinds: [...new Set(spec.sources.map((source) => sourceKey(source).kind))],
     };
@@ -44,10 +47,32 @@ export function trustBundleEntry(object: TrustBundle): TrustBundleEntry {
   }
 }
 
-/** Who publishes the target, of all TrustBundles that claim it now. */
-export function verdictOn(target: string, bundles: TrustBundleCache): Verdict {
-  const claims = bundles.index('target', target).map((entry) => claimOf(entry, target));
+/**
+ * Who publishes the target, of all TrustBundles that claim it now.
+ * @param target its id
+ * @param selected whether it is claimed there; by default everywhere
+ */
+export function verdictOn(
+  target: string,
+  bundles: TrustBundleCache,
+  selected: (target: NamedTarget) => boolean = () => true,
+): Verdict {
+  const claims = bundles
+    .index('target', target)
+    .filter(({ targets }) => targets.some((one) => targetId(one) === target && selected(one)))
+    .map((entry) => claimOf(entry, target));
   return arbitrate(claims).get(target) ?? { winner: '', losers: [] };
+}
+
+/** Who publishes in a namespace with these labels; undefined when only one TrustBundle names the target at all. */
+export function verdictIn(target: string, labels: Labels, bundles: TrustBundleCache): Verdict | undefined {
+  if (bundles.index('target', target).length < 2) return undefined;
+  return verdictOn(
+    target,
+    bundles,
+    ({ kind, spec }) =>
+      (kind === 'configMap' || kind === 'secret') && selects(spec.namespaceSelector, labels),
+  );
 }
 
 function claimOf({ object }: TrustBundleEntry, target: string): Claim {
@@ -56,6 +81,6 @@ function claimOf({ object }: TrustBundleEntry, target: string): Claim {
 
 /** The TrustBundles whose verdicts depend on this one, itself included. */
 export function rivalsOf(entry: TrustBundleEntry, bundles: TrustBundleCache): ReadonlySet<string> {
-  const rivals = entry.targets.flatMap(({ name }) => bundles.index('target', name));
+  const rivals = entry.targets.flatMap((target) => bundles.index('target', targetId(target)));
   return new Set([entry.object.metadata.name, ...rivals.map(({ object }) => object.metadata.name)]);
 }

@@ -13,6 +13,13 @@ export function targetFailure(target: string, error: unknown): MangroveError {
   const code = errorCode(error);
   if (code === undefined)
     return new MangroveError('BUNDLE_UNEXPECTED', errorMessage(error), { cause: error });
-  const meaning = meanings.get(code) ?? 'BUNDLE_TARGET_UNAVAILABLE';
+  const meaning = isOverQuota(error)
+    ? 'BUNDLE_TARGET_REJECTED'
+    : (meanings.get(code) ?? 'BUNDLE_TARGET_UNAVAILABLE');
   return new MangroveError(meaning, `${target}: ${errorMessage(error)}`, { cause: error });
+}
+
+/** Forbidden as well, but no right would help (k8s.io/apiserver pkg/admission/plugin/resourcequota). */
+function isOverQuota(error: unknown): boolean {
+  return errorCode(error) === 'KUBE_FORBIDDEN' && errorMessage(error).includes('exceeded quota');
 }

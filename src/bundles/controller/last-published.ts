@@ -1,5 +1,5 @@
 import type { Bundle } from '#bundles/bundle/bundle.ts';
-import type { TargetReport } from '#bundles/controller/target.ts';
+import type { TargetReport } from '#bundles/controller/target-report.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
 import type { SourceReading } from '#bundles/source/memory.ts';
 import type { LastPublished } from '#bundles/source/shrink.ts';

@@ -5,6 +5,7 @@ import {
   differences,
   TRUST_DOMAIN_ANNOTATION,
 } from '#bundles/target/cluster-trust-bundle.ts';
+import { requireGrowth } from '#bundles/target/growth.ts';
 import { type Claimant, requireOwned } from '#bundles/target/ownership.ts';
 import { errorCode, MangroveError } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
@@ -71,26 +72,12 @@ function examine(
   current: ClusterTrustBundle,
   { desired, claimant, growOnly }: Publication,
 ): readonly string[] {
-  requireOwned(current, claimant);
-  if (growOnly) requireGrowth(current, desired);
+  requireOwned(current, claimant, `ClusterTrustBundle ${desired.name}`);
+  if (growOnly) {
+    const held = decodePublished(current.spec.trustBundle)?.keys() ?? [];
+    requireGrowth(`ClusterTrustBundle ${desired.name}`, held, desired.bundle);
+  }
   return differences(current, desired);
-}
-
-/**
- * While a source was never read since the start, what it gave before may be just what would vanish from the target
- * now: nothing shrinks because of a fault on our side.
- */
-function requireGrowth(current: ClusterTrustBundle, { name, bundle }: DesiredClusterTrustBundle): void {
-  const kept = new Set(bundle.anchors.map((anchor) => anchor.sha256));
-  const lost = [...(decodePublished(current.spec.trustBundle)?.keys() ?? [])].filter(
-    (sha256) => !kept.has(sha256),
-  );
-  if (lost.length === 0) return;
-  const names = lost.map((sha256) => sha256.slice(0, 8)).join(', ');
-  throw new MangroveError(
-    'BUNDLE_SOURCE_PENDING',
-    `ClusterTrustBundle ${name}: a source is not read yet, so anchors ${names} stay and nothing is written`,
-  );
 }
 
 /** False when the object changed or vanished in between. */

@@ -1,7 +1,8 @@
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import type { Announcer } from '#bundles/controller/announcement.ts';
-import { type TrustBundleCache, type TrustBundleEntry, verdictOn } from '#bundles/controller/entry.ts';
 import { knownRoots, spendConsent } from '#bundles/controller/consent.ts';
+import type { TrustBundleCache, TrustBundleEntry } from '#bundles/controller/entry.ts';
+import { deletesTargets, finalized, isEnding } from '#bundles/controller/finalizer.ts';
 import { publishedNow } from '#bundles/controller/last-published.ts';
 import {
   isMissing,
@@ -12,13 +13,8 @@ import {
 } from '#bundles/controller/recall.ts';
 import { type SourcePlaces, sourcesOf } from '#bundles/controller/sources.ts';
 import { type Findings, needsWrite, trustBundleStatus } from '#bundles/controller/status.ts';
-import {
-  hasten,
-  newTargetMemory,
-  settleTarget,
-  type TargetMemory,
-  type TargetTools,
-} from '#bundles/controller/target.ts';
+import type { TargetTools } from '#bundles/controller/target.ts';
+import type { Targets } from '#bundles/controller/targets.ts';
 import { assemble } from '#bundles/source/assembly.ts';
 import { createSourceMemory, type SourceMemory, type SourceReading } from '#bundles/source/memory.ts';
 import { consentError, consentOf } from '#bundles/source/consent.ts';
@@ -27,13 +23,14 @@ import type { Source } from '#bundles/source/source.ts';
 import { OWNER_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
 import { errorCode, MangroveError } from '#errors/error.ts';
 import type { ReconcileResult } from '#kube/controller.ts';
-import { isNotFound } from '#kube/error.ts';
+import { ignoreNotFound, isNotFound } from '#kube/error.ts';
 import { trustBundles } from '#kube/resource.ts';
 
 export interface ReconcilerOptions {
   readonly bundles: TrustBundleCache;
   readonly tools: TargetTools;
   readonly places: SourcePlaces;
+  readonly targets: Targets;
   readonly announcer: Announcer;
   /** Targets are looked at, and the times in the status renewed, at least this often; ms. */
   readonly verifyMs: number;
@@ -42,8 +39,6 @@ export interface ReconcilerOptions {
 export interface Reconciler {
   /** Brings the targets of one TrustBundle to what it says, and its status to what is. */
   reconcile(entry: TrustBundleEntry, signal: AbortSignal): Promise<ReconcileResult>;
-  /** A target changed, or without a name the API: what failed there may succeed now. */
-  hasten(target?: string): void;
   forget(bundle: string): void;
   /** Somebody else has led meanwhile: status and targets tell what is, and not what was seen before. */
   forgetAll(): void;
@@ -57,23 +52,18 @@ interface Memory {
   shown: () => ShownRoots;
   /** Whether it was known once what the targets hold: a look before would forget what the sources lost meanwhile. */
   recalled: boolean;
-  /** By name of the ClusterTrustBundle. */
-  readonly targets: Map<string, TargetMemory>;
   /** What every target held when all was well last; undefined before that. */
   before: LastPublished | undefined;
 }
 
-function targetMemoryOf({ targets }: Memory, name: string): TargetMemory {
-  const memory = targets.get(name) ?? newTargetMemory();
-  targets.set(name, memory);
-  return memory;
-}
+/** While something is left of a TrustBundle that is being deleted. */
+const endingMs = 2_000;
 
 /** An expiry is waited for, but a timer may fire a moment too early. */
 const MIN_REQUEUE_MS = 50;
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { bundles, tools, places, announcer, verifyMs } = options;
+  const { bundles, tools, places, targets, announcer, verifyMs } = options;
   const { client, clock, api, step } = tools;
   const memories = new Map<string, Memory>();
 
@@ -90,7 +80,6 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       sources,
       shown,
       recalled: false,
-      targets: new Map(),
       before: undefined,
     };
     memories.set(name, memory);
@@ -99,7 +88,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
 
   /** The roots in what this TrustBundle publishes, or has published before its targets changed. */
   function shownBy({ object, targets }: TrustBundleEntry): ShownRoots {
-    const names = new Set(targets.map(({ name }) => name));
+    const published = targets.filter(({ kind }) => kind === 'clusterTrustBundle');
+    const names = new Set(published.map(({ name }) => name));
     const own = (api.cache()?.list() ?? []).filter(
       ({ metadata: { name, annotations = {} } }) =>
         names.has(name) || annotations[OWNER_ANNOTATION] === object.metadata.name,
@@ -141,28 +131,13 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     });
     const assembly = blind === undefined ? assembled : { ...assembled, bundle: undefined, error: blind };
     const known = knownRoots(object, before, assembly);
-    const targets = await Promise.all(
-      entry.targets.map(({ name, target }) => {
-        const task = {
-          name,
-          target,
-          trustDomain,
-          owner: object.metadata.name,
-          bundle: assembly.bundle,
-          bundleError: assembly.error,
-          growOnly: assembly.partial,
-          verdict: verdictOn(name, bundles),
-          signal,
-        };
-        return settleTarget(task, targetMemoryOf(memory, name), tools);
-      }),
-    );
-    memory.before = publishedNow({ assembly, targets, readings, before, now }) ?? memory.before;
+    const reports = await targets.settle(entry, { trustDomain, assembly, signal });
+    memory.before = publishedNow({ assembly, targets: reports, readings, before, now }) ?? memory.before;
     const { removals } = memory.before ?? before;
     return {
       readings,
       assembly,
-      targets,
+      targets: reports,
       removals,
       consented: consent.fingerprints.filter((sha256) => known.has(sha256)),
       consentError: consentError(consent, (sha256) => known.has(sha256)),
@@ -195,23 +170,38 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     return Math.max(Math.min(verifyMs, changesMs, findings.pollMs, ...retries), MIN_REQUEUE_MS);
   }
 
+  async function publish(entry: TrustBundleEntry, signal: AbortSignal): Promise<ReconcileResult> {
+    const findings = await find(entry, signal);
+    announcer.announce(entry.object, findings);
+    const object = await spendConsent(entry.object, findings, { client, announcer, signal });
+    await report(object, findings, signal);
+    return { requeueAfterMs: nextLookMs(findings) };
+  }
+
+  /** It is being deleted, and stays until nothing is left that it should take with it. */
+  async function end(entry: TrustBundleEntry, signal: AbortSignal): Promise<ReconcileResult> {
+    const deletes = deletesTargets(entry.object);
+    const left = deletes ? await targets.end(entry, signal) : [];
+    if (deletes) announcer.ending(entry.object, left);
+    else announcer.kept(entry.object, entry.object.status?.targets?.map(({ name }) => name) ?? []);
+    if (left.length === 0) await finalized(entry.object, true, tools, signal).catch(ignoreNotFound);
+    return left.length === 0 ? {} : { requeueAfterMs: endingMs };
+  }
+
   return {
     async reconcile(entry, signal) {
-      const findings = await find(entry, signal);
-      announcer.announce(entry.object, findings);
-      const object = await spendConsent(entry.object, findings, { client, announcer, signal });
-      await report(object, findings, signal);
-      return { requeueAfterMs: nextLookMs(findings) };
+      if (isEnding(entry.object)) return end(entry, signal);
+      const object = await finalized(entry.object, false, tools, signal);
+      return publish({ ...entry, object }, signal);
     },
-    hasten(target) {
-      for (const { targets } of memories.values()) {
-        for (const [name, memory] of targets) {
-          if (target === undefined || target === name) hasten(memory);
-        }
-      }
+    forget(bundle) {
+      memories.delete(bundle);
+      targets.forget(bundle);
     },
-    forget: (bundle) => void memories.delete(bundle),
-    forgetAll: () => memories.clear(),
+    forgetAll() {
+      memories.clear();
+      targets.forgetAll();
+    },
   };
 }
 

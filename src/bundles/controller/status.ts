@@ -2,8 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Anchor } from '#bundles/bundle/anchor.ts';
 import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
 import { type SourceFindings, sourcesStatus } from '#bundles/controller/source-status.ts';
-import type { TargetReport } from '#bundles/controller/target.ts';
+import type { TargetReport } from '#bundles/controller/target-report.ts';
 import { withheldError } from '#bundles/source/shrink.ts';
+import { kindNames } from '#bundles/target/named-target.ts';
+import type { PlacementSummary } from '#bundles/target/placement-summary.ts';
 import { advice, errorRow } from '#errors/error.ts';
 import { findCondition, setCondition } from '#kube/condition.ts';
 import { formatTime } from '#kube/micro-time.ts';
@@ -31,6 +33,7 @@ export interface StatusContext {
 
 /** Limit of the CRD. */
 const MAX_ERROR = 4096;
+const MAX_PLACEMENT_ERROR = 512;
 
 /** The status that tells what was found, with what is still true of the one before. */
 export function trustBundleStatus(findings: Findings, context: StatusContext): TrustBundleStatus {
@@ -48,15 +51,25 @@ export function trustBundleStatus(findings: Findings, context: StatusContext): T
   };
 }
 
-function targetStatus({ name, apiVersion, hash, verifiedAt, error }: TargetReport) {
+function targetStatus(report: TargetReport): NonNullable<TrustBundleStatus['targets']>[number] {
+  const { kind, name, apiVersion, hash, verifiedAt, error, placements } = report;
   return {
-    kind: 'clusterTrustBundle',
+    kind,
     name,
     ...(apiVersion !== undefined && { apiVersion }),
     ...(hash !== undefined && { hash }),
     ...(verifiedAt !== undefined && { lastVerifiedTime: formatTime(verifiedAt) }),
     ...(error !== undefined && { error: errorText(error) }),
+    ...(placements !== undefined && placementStatus(placements)),
   };
+}
+
+function placementStatus({ namespaces, holding, failing, failures }: PlacementSummary) {
+  const told = failures.map(({ namespace, error }) => ({
+    namespace,
+    error: errorText(error).slice(0, MAX_PLACEMENT_ERROR),
+  }));
+  return { namespaces, holding, failing, ...(told.length > 0 && { failures: told }) };
 }
 
 /** What is wrong and what to do about it. */
@@ -88,11 +101,17 @@ function published(findings: Findings): Told {
   const { targets } = findings;
   const failing = targets.filter((target) => target.error !== undefined);
   if (failing.length > 0) {
+    const [first] = failing;
     const others = failing.length === 1 ? '' : ` (${failing.length} of ${targets.length} targets fail)`;
-    return failed('Published', failing[0]?.error, others);
+    return failed('Published', first?.error, `${refusals(first?.placements)}${others}`);
   }
   const count = targets.length === 1 ? 'The target holds' : `All ${targets.length} targets hold`;
   return { type: 'Published', status: 'True', reason: 'Published', message: `${count} the bundle.` };
+}
+
+function refusals(placements: PlacementSummary | undefined): string {
+  if (placements === undefined || placements.failing === 0) return '';
+  return ` (${placements.failing} of ${placements.namespaces} namespaces)`;
 }
 
 function ready(findings: Findings): Told {
@@ -127,7 +146,10 @@ function conflicted(findings: Findings, known: readonly Condition[]): Told[] {
     return [{ type: 'Conflicted', status: 'False', reason: 'NoConflict', message }];
   }
   const message = rivalled
-    .map(({ name, rivals }) => `ClusterTrustBundle ${name} is also named by TrustBundle ${rivals.join(', ')}`)
+    .map(
+      ({ kind, name, rivals }) =>
+        `${kindNames[kind]} ${name} is also named by TrustBundle ${rivals.join(', ')}`,
+    )
     .join('; ');
   return [
     {

@@ -1,17 +1,23 @@
 import type { Bundle } from '#bundles/bundle/bundle.ts';
+import type { ClusterTrustBundleSpec } from '#bundles/bundle/target-spec.ts';
 import { targetFailure } from '#bundles/controller/failure.ts';
 import { type Published, publish } from '#bundles/controller/publish.ts';
 import { type ServedApi, servedVersion } from '#bundles/controller/served-api.ts';
+import {
+  noteFailure,
+  noteRepair,
+  noteVerified,
+  type TargetMemory,
+} from '#bundles/controller/target-memory.ts';
+import type { TargetReport } from '#bundles/controller/target-report.ts';
 import type { Verdict } from '#bundles/target/claim.ts';
 import {
-  type ClusterTrustBundleTarget,
   type DesiredClusterTrustBundle,
   desiredClusterTrustBundle,
   differences,
 } from '#bundles/target/cluster-trust-bundle.ts';
 import { requireOwned } from '#bundles/target/ownership.ts';
 import { MangroveError } from '#errors/error.ts';
-import { backoffDelay } from '#kube/backoff.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
 import type { ClusterTrustBundle } from '#kube/object.ts';
@@ -21,7 +27,7 @@ import type { Step } from '#step.ts';
 export interface TargetTask {
   /** Of the ClusterTrustBundle. */
   readonly name: string;
-  readonly target: ClusterTrustBundleTarget;
+  readonly target: ClusterTrustBundleSpec;
   readonly trustDomain: string;
   /** Name of the TrustBundle. */
   readonly owner: string;
@@ -35,39 +41,6 @@ export interface TargetTask {
   readonly signal: AbortSignal;
 }
 
-/** What is remembered of a target between two attempts; in memory only, for losing it costs one read. */
-export interface TargetMemory {
-  /** UID of the object that was ours when last seen. */
-  knownUid: string | undefined;
-  /** Hash that the target was last seen to hold, and when: wall clock, ms. */
-  hash: string | undefined;
-  verifiedAt: number | undefined;
-  error: MangroveError | undefined;
-  /** In a row. */
-  failures: number;
-  /** Of foreign edits, in a row without an hour's peace between them. */
-  repairs: number;
-  repairedAt: number;
-  /** Monotonic ms before which nothing is tried, while the wish stays the same. */
-  notBefore: number;
-  wish: string | undefined;
-}
-
-export interface TargetReport {
-  readonly name: string;
-  readonly apiVersion: string | undefined;
-  readonly hash: string | undefined;
-  readonly verifiedAt: number | undefined;
-  readonly error: MangroveError | undefined;
-  readonly rivals: readonly string[];
-  /** Undefined when nothing was written now. */
-  readonly written: 'created' | 'updated' | 'repaired' | undefined;
-  /** What was put right, in words. */
-  readonly changed: readonly string[];
-  /** Ms until it should be looked at again; undefined when nothing is waiting. */
-  readonly retryMs: number | undefined;
-}
-
 export interface TargetTools {
   readonly client: KubeClient;
   readonly api: ServedApi;
@@ -76,31 +49,6 @@ export interface TargetTools {
   /** The watch may be silent for this long and its cache still counts as what is. */
   readonly staleMs: number;
   readonly step?: Step | undefined;
-}
-
-/** A failure is tried again after this, doubled each time: permissions that come back are noticed within the maximum. */
-const failurePace = { baseMs: 250, maxMs: 30_000 };
-/** The first repair is made at once. Who edits again and again meets a slower and slower repair, not an endless race. */
-const repairPace = { baseMs: 200, maxMs: 10_000 };
-const peaceMs = 60_000;
-
-export function newTargetMemory(): TargetMemory {
-  return {
-    knownUid: undefined,
-    hash: undefined,
-    verifiedAt: undefined,
-    error: undefined,
-    failures: 0,
-    repairs: 0,
-    repairedAt: Number.NEGATIVE_INFINITY,
-    notBefore: 0,
-    wish: undefined,
-  };
-}
-
-/** The object or the API changed, so a failure may be over; only a race with another writer keeps its pace. */
-export function hasten(memory: TargetMemory): void {
-  if (memory.error !== undefined && memory.error.code !== 'BUNDLE_TARGET_ALTERED') memory.notBefore = 0;
 }
 
 /**
@@ -113,11 +61,14 @@ export async function settleTarget(
   tools: TargetTools,
 ): Promise<TargetReport> {
   const { name } = task;
-  const published = await attempt(task, memory, tools).catch((error: unknown) =>
-    noteFailure(`ClusterTrustBundle ${name}`, error, memory, tools),
-  );
+  const published = await attempt(task, memory, tools).catch((error: unknown) => {
+    noteFailure(`ClusterTrustBundle ${name}`, error, memory, tools);
+    noteAbsence(memory.error, tools);
+    return undefined;
+  });
   const waitMs = memory.notBefore - tools.clock.monotonic();
   return {
+    kind: 'clusterTrustBundle',
     name,
     apiVersion: servedVersion(tools.api),
     hash: memory.hash,
@@ -188,35 +139,16 @@ function holds(
 ): boolean {
   if (object === undefined || differences(object, desired).length > 0) return false;
   const { knownUid } = memory;
-  requireOwned(object, { name: task.owner, trustDomain: task.trustDomain, knownUid });
+  requireOwned(
+    object,
+    { name: task.owner, trustDomain: task.trustDomain, knownUid },
+    `ClusterTrustBundle ${task.name}`,
+  );
   memory.knownUid = object.metadata.uid;
   return true;
 }
 
-function noteVerified(hash: string, memory: TargetMemory, { clock }: TargetTools): void {
-  memory.hash = hash;
-  memory.verifiedAt = clock.wall();
-  memory.error = undefined;
-  memory.failures = 0;
-  if (clock.monotonic() - memory.repairedAt > peaceMs) memory.repairs = 0;
-}
-
-function noteRepair(memory: TargetMemory, { clock, random }: TargetTools): void {
-  memory.repairs += 1;
-  memory.repairedAt = clock.monotonic();
-  if (memory.repairs === 1) return;
-  memory.notBefore = clock.monotonic() + backoffDelay(memory.repairs - 1, repairPace, random);
-}
-
-function noteFailure(
-  target: string,
-  error: unknown,
-  memory: TargetMemory,
-  { api, clock, random }: TargetTools,
-): undefined {
-  memory.error = targetFailure(target, error);
+function noteAbsence(error: MangroveError | undefined, { api }: TargetTools): void {
   // A server that lost the API answers like this to every write.
-  if (memory.error.code === 'BUNDLE_API_ABSENT') api.recheck();
-  memory.failures += 1;
-  memory.notBefore = clock.monotonic() + backoffDelay(memory.failures, failurePace, random);
+  if (error?.code === 'BUNDLE_API_ABSENT') api.recheck();
 }

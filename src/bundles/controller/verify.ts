@@ -1,11 +1,18 @@
 import { bundleHash, decodePublished } from '#bundles/bundle/bundle.ts';
 import { parseTrustBundleSpec, type TrustBundle } from '#bundles/bundle/resource.ts';
 import { targetFailure } from '#bundles/controller/failure.ts';
+import { readPublishedFile } from '#bundles/controller/target-file.ts';
+import { examinePlaced } from '#bundles/controller/verify-placements.ts';
+import { formats } from '#bundles/format/format.ts';
+import { CHANNEL_LABEL, TRUST_DOMAIN_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
 import {
-  CHANNEL_LABEL,
-  clusterTrustBundleTargets,
-  TRUST_DOMAIN_ANNOTATION,
-} from '#bundles/target/cluster-trust-bundle.ts';
+  type ClusterTrustBundleTarget,
+  type FileTarget,
+  kindNames,
+  type NamedTarget,
+  namedTargets,
+  type PlacementTarget,
+} from '#bundles/target/named-target.ts';
 import { requireOwned } from '#bundles/target/ownership.ts';
 import { MangroveError } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
@@ -18,6 +25,8 @@ export interface TargetEvidence {
   readonly target: string;
   /** True only when the object is ours, workloads can select it, and it holds the anchor. */
   readonly published: boolean;
+  /** Objects that were looked at: one, or one in each selected namespace. */
+  readonly places: number;
   /** Hash of the bundle that it holds, hex; undefined when it could not be read strictly, or at all. */
   readonly hash: string | undefined;
   readonly resourceVersion: string | undefined;
@@ -44,6 +53,10 @@ export interface Verification {
    * @throws MangroveError BUNDLE_API_ABSENT, BUNDLE_API_UNKNOWN
    */
   readonly resource: () => Resource;
+  /** Namespaces that nothing is ever placed in. */
+  readonly reserved: readonly string[];
+  /** Of file targets. */
+  readonly directory: string;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -61,75 +74,126 @@ export async function verifyPublished(
   const { items } = await client.list<TrustBundle>(trustBundles, { signal });
   const required = items.filter((object) => object.spec.trustDomain === trustDomain).flatMap(requiredTargets);
   const targets = await Promise.all(required.map((target) => examine(verification, target, anchorSha256)));
-  const complete = targets.length > 0 && targets.every((target) => target.published);
+  // Namespaces that nobody has made yet hold nobody up, and vouch for nothing.
+  const complete = targets.some(({ places }) => places > 0) && targets.every(({ published }) => published);
   return { trustDomain, anchorSha256, complete, targets };
 }
 
-interface RequiredTarget {
-  readonly name: string;
-  readonly channel: string;
+interface Required<Target extends NamedTarget = NamedTarget> {
+  readonly target: Target;
   readonly owner: string;
   readonly trustDomain: string;
 }
 
-function requiredTargets(object: TrustBundle): RequiredTarget[] {
+function requiredTargets(object: TrustBundle): Required[] {
   const spec = parseTrustBundleSpec(object.spec);
-  return clusterTrustBundleTargets(spec).map(({ name, target: { channel } }) => ({
-    name,
-    channel,
-    owner: object.metadata.name,
-    trustDomain: spec.trustDomain,
-  }));
+  const owner = object.metadata.name;
+  return namedTargets(spec)
+    .filter(({ required }) => required)
+    .map((target) => ({ target, owner, trustDomain: spec.trustDomain }));
+}
+
+/** What a target is called in evidence. */
+function evidenceName({ kind, name }: Pick<NamedTarget, 'kind' | 'name'>): string {
+  return `${kindNames[kind]}/${name}`;
 }
 
 async function examine(
-  { client, resource, signal }: Verification,
-  target: RequiredTarget,
+  verification: Verification,
+  { target, owner, trustDomain }: Required,
   anchorSha256: string,
 ): Promise<TargetEvidence> {
-  const name = `ClusterTrustBundle/${target.name}`;
+  const name = evidenceName(target);
   const unread = { target: name, hash: undefined, resourceVersion: undefined, serverTime: undefined };
   try {
-    const path = objectPath(resource(), undefined, target.name);
-    const { body, serverTime } = await client.request<ClusterTrustBundle>({ method: 'GET', path, signal });
-    const held = decodePublished(body.spec.trustBundle);
-    const error = objection(body, target, held?.has(anchorSha256) === true, anchorSha256);
-    return {
-      target: name,
-      published: error === undefined,
-      hash: held === undefined ? undefined : bundleHash(held),
-      resourceVersion: body.metadata.resourceVersion,
-      serverTime,
-      error,
-    };
+    if (target.kind === 'clusterTrustBundle') {
+      return await examineOne(verification, { target, owner, trustDomain }, anchorSha256);
+    }
+    if (target.kind === 'file') return await examineFile(verification, target, anchorSha256);
+    return await examineMany(verification, { target, owner, trustDomain }, anchorSha256);
   } catch (error) {
-    return { ...unread, published: false, error: targetFailure(name, error) };
+    return { ...unread, places: 1, published: false, error: targetFailure(name, error) };
   }
+}
+
+/** Of the replica that publishes, and asks. */
+async function examineFile(
+  { client, directory }: Verification,
+  { kind, name, spec }: FileTarget,
+  anchor: string,
+): Promise<TargetEvidence> {
+  const held = await readPublishedFile({ directory, name, format: formats[spec.format] });
+  const published = held?.has(anchor) === true;
+  const what = evidenceName({ kind, name });
+  return {
+    target: what,
+    published,
+    places: 1,
+    hash: held === undefined ? undefined : bundleHash(held),
+    resourceVersion: undefined,
+    serverTime: client.serverTime(),
+    error: published
+      ? undefined
+      : new MangroveError('BUNDLE_TARGET_ALTERED', `file ${name} does not hold anchor ${anchor.slice(0, 8)}`),
+  };
+}
+
+async function examineMany(
+  { client, reserved, signal }: Verification,
+  { target, owner, trustDomain }: Required<PlacementTarget>,
+  anchor: string,
+): Promise<TargetEvidence> {
+  const question = { client, target, owner, trustDomain, anchor, reserved, signal };
+  const { namespaces: places, error } = await examinePlaced(question);
+  const serverTime = client.serverTime();
+  const common = { hash: undefined, resourceVersion: undefined, serverTime };
+  return { ...common, target: evidenceName(target), published: error === undefined, places, error };
+}
+
+async function examineOne(
+  { client, resource, signal }: Verification,
+  required: Required<ClusterTrustBundleTarget>,
+  anchorSha256: string,
+): Promise<TargetEvidence> {
+  const { target } = required;
+  const path = objectPath(resource(), undefined, target.name);
+  const { body, serverTime } = await client.request<ClusterTrustBundle>({ method: 'GET', path, signal });
+  const held = decodePublished(body.spec.trustBundle);
+  const error = objection(body, required, held?.has(anchorSha256) === true, anchorSha256);
+  return {
+    target: evidenceName(target),
+    published: error === undefined,
+    places: 1,
+    hash: held === undefined ? undefined : bundleHash(held),
+    resourceVersion: body.metadata.resourceVersion,
+    serverTime,
+    error,
+  };
 }
 
 /** Why this object does not bring the anchor to workloads; undefined when it does. */
 function objection(
   object: ClusterTrustBundle,
-  target: RequiredTarget,
+  { target: { name, spec }, owner, trustDomain }: Required<ClusterTrustBundleTarget>,
   held: boolean,
   anchorSha256: string,
 ): MangroveError | undefined {
   try {
-    requireOwned(object, { name: target.owner, trustDomain: target.trustDomain, knownUid: undefined });
+    requireOwned(object, { name: owner, trustDomain, knownUid: undefined }, `ClusterTrustBundle ${name}`);
   } catch (error) {
-    return targetFailure(target.name, error);
+    return targetFailure(name, error);
   }
   // Pods select by this label: without it they mount nothing, whatever the object holds.
-  if (object.metadata.labels?.[CHANNEL_LABEL] !== target.channel) {
-    return altered(`has no label ${CHANNEL_LABEL}=${target.channel}`);
+  if (object.metadata.labels?.[CHANNEL_LABEL] !== spec.channel) {
+    return altered(`has no label ${CHANNEL_LABEL}=${spec.channel}`);
   }
-  if (object.metadata.annotations?.[TRUST_DOMAIN_ANNOTATION] !== target.trustDomain) {
-    return altered(`has no annotation ${TRUST_DOMAIN_ANNOTATION}=${target.trustDomain}`);
+  if (object.metadata.annotations?.[TRUST_DOMAIN_ANNOTATION] !== trustDomain) {
+    return altered(`has no annotation ${TRUST_DOMAIN_ANNOTATION}=${trustDomain}`);
   }
   return held ? undefined : altered(`does not hold anchor ${anchorSha256.slice(0, 8)}`);
 
   function altered(what: string): MangroveError {
-    return new MangroveError('BUNDLE_TARGET_ALTERED', `ClusterTrustBundle ${target.name} ${what}`);
+    return new MangroveError('BUNDLE_TARGET_ALTERED', `ClusterTrustBundle ${name} ${what}`);
   }
 }
 
@@ -141,6 +205,9 @@ export function describeEvidence({ trustDomain, anchorSha256, complete, targets 
   const anchor = `anchor ${anchorSha256.slice(0, 8)}`;
   if (targets.length === 0) {
     return { published: complete, message: `no TrustBundle of ${trustDomain} names a target for ${anchor}` };
+  }
+  if (targets.every(({ places }) => places === 0)) {
+    return { published: complete, message: `no target for ${anchor} selects a namespace` };
   }
   const missing = targets.filter((target) => !target.published);
   const message =

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Bundle, publishes } from '#bundles/bundle/bundle.ts';
-import type { TrustBundleSpec } from '#bundles/bundle/resource.ts';
+import type { ClusterTrustBundleSpec } from '#bundles/bundle/target-spec.ts';
 import { MangroveError } from '#errors/error.ts';
 import { dnsSubdomain } from '#errors/syntax.ts';
 
@@ -14,14 +14,6 @@ export interface ClusterTrustBundleObject {
     readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly spec: { readonly signerName?: string; readonly trustBundle: string };
-}
-
-/** As a TrustBundle's spec says it: a name, a signer name or both. */
-export interface ClusterTrustBundleTarget {
-  readonly name?: string | undefined;
-  readonly signerName?: string | undefined;
-  /** `live` is what workloads mount; `canary` is what a few mount ahead of them. */
-  readonly channel: 'live' | 'canary';
 }
 
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
@@ -41,7 +33,7 @@ const CANARY_SUFFIX = '.canary';
  * SHA-256. Too long is judged with `.canary` in mind, so that both channels of a trust domain share their stem.
  * @throws MangroveError BUNDLE_SPEC_INVALID for neither name nor signer name
  */
-export function clusterTrustBundleName(target: ClusterTrustBundleTarget, trustDomain: string): string {
+export function clusterTrustBundleName(target: ClusterTrustBundleSpec, trustDomain: string): string {
   if (target.name !== undefined) return target.name;
   if (target.signerName === undefined) {
     throw new MangroveError(
@@ -53,31 +45,6 @@ export function clusterTrustBundleName(target: ClusterTrustBundleTarget, trustDo
   const stem = fits ? trustDomain : `h-${sha256(trustDomain).slice(0, 16)}`;
   const suffix = target.channel === 'canary' ? CANARY_SUFFIX : '';
   return `${target.signerName.replace('/', ':')}:${stem}${suffix}`;
-}
-
-export interface NamedTarget {
-  readonly name: string;
-  readonly target: ClusterTrustBundleTarget;
-}
-
-/**
- * The ClusterTrustBundles that a TrustBundle names.
- * @throws MangroveError BUNDLE_SPEC_INVALID when two of its targets are one object
- */
-export function clusterTrustBundleTargets({ trustDomain, targets }: TrustBundleSpec): readonly NamedTarget[] {
-  const named = new Map<string, ClusterTrustBundleTarget>();
-  for (const { clusterTrustBundle: target } of targets) {
-    if (target === undefined) continue;
-    const name = clusterTrustBundleName(target, trustDomain);
-    if (named.has(name)) {
-      throw new MangroveError(
-        'BUNDLE_SPEC_INVALID',
-        `spec.targets: two targets are the ClusterTrustBundle ${name}`,
-      );
-    }
-    named.set(name, target);
-  }
-  return [...named].map(([name, target]) => ({ name, target }));
 }
 
 function sha256(text: string): string {
@@ -95,7 +62,7 @@ export interface DesiredClusterTrustBundle {
 
 /** @param owner name of the TrustBundle */
 export function desiredClusterTrustBundle(
-  target: ClusterTrustBundleTarget,
+  target: ClusterTrustBundleSpec,
   bundle: Bundle,
   owner: string,
 ): DesiredClusterTrustBundle {

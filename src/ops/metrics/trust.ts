@@ -29,6 +29,8 @@ export interface BundleMetrics {
   verified(bundle: string, target: string, at: number): void;
   /** A target was written, or could not be. */
   published(bundle: string, target: string, outcome: (typeof writeOutcomes)[number]): void;
+  /** Of a target in many namespaces: how many of them hold it, refuse it, or are to come. */
+  placed(bundle: string, target: string, states: Readonly<Record<string, number>>): void;
   /** What all sources of a bundle are worth now, by their names. */
   sources(bundle: string, states: ReadonlyMap<string, SourceState>): void;
   /** How many roots stay in the bundle although no source gives them any more. */
@@ -86,7 +88,7 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
   const anchors = instruments.gauge('bundle_anchors', 'Roots in the bundle.', ['bundle']);
   const bytes = instruments.gauge(
     'bundle_bytes',
-    'Bytes of the bundle as PEM; a ClusterTrustBundle takes 1048576.',
+    'Bytes of the bundle as PEM; an object takes 1048576, all of its keys together.',
     ['bundle'],
   );
   const expiry = instruments.gauge(
@@ -109,6 +111,11 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
     'Writes to a target: written (the bundle changed), repaired (someone else had changed the target) or failed.',
     ['bundle', 'target', 'outcome'],
   );
+  const placements = instruments.gauge(
+    'bundle_placements',
+    'Namespaces of a target: holding (seen to hold the bundle), failing (they refuse it) or pending.',
+    ['bundle', 'target', 'state'],
+  );
   const sources = instruments.gauge(
     'bundle_source_good_timestamp_seconds',
     'When the source last gave a readable set of roots, seconds since the epoch.',
@@ -121,6 +128,7 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
   );
   const rootsOf = new Map<string, ReadonlyMap<string, number>>();
   const targetsOf = new Map<string, readonly string[]>();
+  const placedOf = new Map<string, Set<string>>();
   const sourcesOf = new Map<string, Set<string>>();
   const forgetTarget = (bundle: string, target: string): void => {
     verified.remove({ bundle, target });
@@ -146,6 +154,10 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
       targetsOf.set(bundle, names);
     },
     verified: (bundle, target, at) => verified.set({ bundle, target }, at),
+    placed(bundle, target, states) {
+      placedOf.set(bundle, (placedOf.get(bundle) ?? new Set()).add(target));
+      for (const [state, count] of Object.entries(states)) placements.set({ bundle, target, state }, count);
+    },
     published: (bundle, target, outcome) => writes.inc({ bundle, target, outcome }),
     sources(bundle, states) {
       for (const source of sourcesOf.get(bundle) ?? []) {
@@ -164,6 +176,10 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
       rootsOf.delete(bundle);
       for (const target of targetsOf.get(bundle) ?? []) forgetTarget(bundle, target);
       for (const source of sourcesOf.get(bundle) ?? []) forgetSource(bundle, source);
+      for (const target of placedOf.get(bundle) ?? []) {
+        for (const state of ['holding', 'failing', 'pending']) placements.remove({ bundle, target, state });
+      }
+      placedOf.delete(bundle);
       targetsOf.delete(bundle);
       sourcesOf.delete(bundle);
     },

@@ -28,9 +28,11 @@ test('makes the TrustBundle of a trust domain once, and a second time writes not
   expect(made.spec).toEqual({
     trustDomain: authority.trustDomain,
     maxShrinkPercent: 50,
+    deletionPolicy: 'Retain',
     sources: [{ authority: { name: 'mesh' }, ...serverDefaults }],
     targets: authority.signerNames.map((signerName) => ({
       clusterTrustBundle: { signerName, channel: 'live' },
+      required: true,
     })),
   });
   await ensureAuthorityBundle(on.admin, authority);
@@ -56,9 +58,9 @@ test('adds what is missing and leaves what an operator added', async () => {
     { authority: { name: 'mesh' }, ...serverDefaults },
   ]);
   expect(spec.targets).toEqual([
-    canary,
-    { clusterTrustBundle: { signerName: 'a.example.com/y', channel: 'live' } },
-    { clusterTrustBundle: { signerName: 'c.example.com/y', channel: 'live' } },
+    { ...canary, required: true },
+    { clusterTrustBundle: { signerName: 'a.example.com/y', channel: 'live' }, required: true },
+    { clusterTrustBundle: { signerName: 'c.example.com/y', channel: 'live' }, required: true },
   ]);
 });
 

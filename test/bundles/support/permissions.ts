@@ -11,13 +11,19 @@ interface Role {
 }
 
 function shipped(file: string, kind: string, name: string): Role {
-  const objects = loadAll(readFileSync(join(manifests, 'base', file), 'utf8')) as Role[];
+  const objects = loadAll(readFileSync(join(manifests, file), 'utf8')) as Role[];
   const found = objects.find((object) => object.kind === kind && object.metadata.name === name);
-  if (found === undefined) throw new Error(`manifests/base/${file} has no ${kind} ${name}`);
+  if (found === undefined) throw new Error(`manifests/${file} has no ${kind} ${name}`);
   return found;
 }
 
-const shippedRole = shipped('cluster-role.yaml', 'ClusterRole', 'mangrove');
+export type Component = 'configmap-targets' | 'secret-targets' | 'target-deletion';
+
+/** The ClusterRole of a component, which the base does without. */
+export const componentRole = (component: Component): Role =>
+  shipped(`components/${component}/cluster-role.yaml`, 'ClusterRole', `mangrove-${component}`);
+
+const shippedRole = shipped('base/cluster-role.yaml', 'ClusterRole', 'mangrove');
 const isAboutSigners = ({ resources }: { readonly resources: readonly string[] }) =>
   resources.includes('signers');
 
@@ -35,8 +41,8 @@ export const attestRole: Role = {
     .filter(isAboutSigners)
     .map((rule) => ({ ...rule, resourceNames: ['bundles.test/*'] })),
 };
-const eventsRole = shipped('roles.yaml', 'Role', 'mangrove-events');
-export const sourcesRole = shipped('roles.yaml', 'Role', 'mangrove-sources');
+const eventsRole = shipped('base/roles.yaml', 'Role', 'mangrove-events');
+export const sourcesRole = shipped('base/roles.yaml', 'Role', 'mangrove-sources');
 
 /** The namespace of sources that belongs to the service account of a test's namespace. */
 export const sourcesNamespace = (namespace: string): string => `${namespace}-trust`;

@@ -5,7 +5,15 @@ import type { KubeClient } from '#kube/client.ts';
 import type { ClusterTrustBundle } from '#kube/object.ts';
 import { clusterTrustBundles, trustBundles } from '#kube/resource.ts';
 import { controlPlane } from '../../support/control-plane.ts';
-import { apply, attestRole, makeServiceAccount, role, sourcesNamespace } from './permissions.ts';
+import {
+  apply,
+  attestRole,
+  type Component,
+  componentRole,
+  makeServiceAccount,
+  role,
+  sourcesNamespace,
+} from './permissions.ts';
 import {
   clientOf,
   conditionOf,
@@ -80,11 +88,12 @@ export function sceneOn(server: Server, client: KubeClient) {
 export type Scene = ReturnType<typeof sceneOn>;
 
 /** The shared API server, a service account of the shipped rights, and controllers that end with their test. */
-export async function openScene(namespace: string) {
+export async function openScene(namespace: string, components: readonly Component[] = []) {
   const shared = await controlPlane();
   const server: Server & { readonly auditLog: string } = { ...shared, url: shared.server };
-  await apply(server.kubectl, role, attestRole);
-  const roles = [role.metadata.name, attestRole.metadata.name];
+  const shipped = [role, attestRole, ...components.map(componentRole)];
+  await apply(server.kubectl, ...shipped);
+  const roles = shipped.map(({ metadata }) => metadata.name);
   const client = clientOf(server, await makeServiceAccount(server.kubectl, namespace, roles));
   const sources = sourcesNamespace(namespace);
   const directory = join(server.directory, sources);

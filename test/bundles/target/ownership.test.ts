@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { requireOwned } from '#bundles/target/ownership.ts';
 
+const what = 'ClusterTrustBundle mangrove.dev:workload:east.test';
 const claimant = { name: 'east.test', trustDomain: 'east.test', knownUid: undefined };
 
 function object(labels: Record<string, string>, annotations: Record<string, string>) {
@@ -17,11 +18,11 @@ describe('an object is ours', () => {
     ['whose managed-by label was removed', {}, { ...domain, 'mangrove.dev/trust-bundle': 'east.test' }],
     ['that another TrustBundle left behind', managed, { ...domain, 'mangrove.dev/trust-bundle': 'old' }],
   ])('%s', (_what, labels, annotations) => {
-    expect(() => requireOwned(object(labels, annotations), claimant)).not.toThrow();
+    expect(() => requireOwned(object(labels, annotations), claimant, what)).not.toThrow();
   });
 
   it('that lost every mark of ours, when its UID is known from before', () => {
-    expect(() => requireOwned(object({}, {}), { ...claimant, knownUid: 'u-1' })).not.toThrow();
+    expect(() => requireOwned(object({}, {}), { ...claimant, knownUid: 'u-1' }, what)).not.toThrow();
   });
 });
 
@@ -43,13 +44,13 @@ describe('an object is foreign', () => {
       },
     ],
   ])('%s', (_what, labels, annotations) => {
-    expect(() => requireOwned(object(labels, annotations), claimant)).toThrow(
+    expect(() => requireOwned(object(labels, annotations), claimant, what)).toThrow(
       expect.objectContaining({ code: 'BUNDLE_TARGET_FOREIGN' }),
     );
   });
 
   it('that took the name of one whose UID is known', () => {
-    expect(() => requireOwned(object({}, {}), { ...claimant, knownUid: 'u-0' })).toThrow(
+    expect(() => requireOwned(object({}, {}), { ...claimant, knownUid: 'u-0' }, what)).toThrow(
       expect.objectContaining({ code: 'BUNDLE_TARGET_FOREIGN' }),
     );
   });

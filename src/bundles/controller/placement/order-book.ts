@@ -1,0 +1,234 @@
+import { type LabelSelector, selects } from '#bundles/bundle/label-selector.ts';
+import {
+  type OpenOrder,
+  type Order,
+  orderId,
+  placementKey,
+  splitKey,
+} from '#bundles/controller/placement/order.ts';
+import { describePlace } from '#bundles/controller/placement/read.ts';
+import type { PlacementWatches, SeenNamespace, SeenObject } from '#bundles/controller/placement/watches.ts';
+import type { Verdict } from '#bundles/target/claim.ts';
+import { targetId } from '#bundles/target/named-target.ts';
+import {
+  type Decision,
+  decide,
+  newPlacement,
+  noteShown,
+  owesReadBack,
+  type Placement,
+} from '#bundles/target/placement.ts';
+import { type ErrorCode, MangroveError } from '#errors/error.ts';
+
+export interface OrderBookOptions {
+  readonly watches: PlacementWatches;
+  /** Who publishes the target in that namespace, of all TrustBundles that claim it; undefined when one alone does. */
+  readonly verdict: (target: string, namespace: SeenNamespace) => Verdict | undefined;
+  /** Monotonic ms. */
+  readonly now: () => number;
+  /** Every object is looked at again after this time; ms. */
+  readonly verifyMs: number;
+  /** A placement has something to be done. */
+  readonly onWork: (key: string, afterMs: number) => void;
+  /** So many have to be read that it is done for the whole order. */
+  readonly onOwed: (order: OpenOrder) => void;
+}
+
+/** What every TrustBundle asks for, how far it is, and what is to be done next. It makes no request. */
+export interface OrderBook {
+  /** All that a TrustBundle asks for now; what it asked for before and does not any more is forgotten. */
+  take(owner: string, orders: readonly Order[]): readonly OpenOrder[];
+  get(id: string): OpenOrder | undefined;
+  list(): readonly OpenOrder[];
+  find(key: string): { readonly order: OpenOrder; readonly placement: Placement } | undefined;
+  decide(order: OpenOrder, placement: Placement): Decision;
+  namespaceChanged(name: string): void;
+  objectChanged(seen: SeenObject): void;
+  /** Looks for all that has to be done. */
+  dispatch(order: OpenOrder): void;
+  /** The same for one placement. */
+  look(order: OpenOrder, placement: Placement): void;
+  /** Those of the order whose content has to be read. */
+  owed(order: OpenOrder): readonly Placement[];
+}
+
+/** So few are read one by one. */
+const few = 4;
+
+/** The object changed, so a failure may be over; only a race with another writer keeps its pace. */
+export function hasten(placement: Placement): void {
+  const { error } = placement;
+  if (error !== undefined && error.code !== 'BUNDLE_TARGET_ALTERED') placement.tried = undefined;
+}
+
+export function createOrderBook(options: OrderBookOptions): OrderBook {
+  const { watches, verdict, now, verifyMs, onWork } = options;
+  const orders = new Map<string, OpenOrder>();
+
+  function open(order: Order): OpenOrder {
+    const id = orderId(order);
+    const known = orders.get(id);
+    if (known !== undefined) {
+      known.order = order;
+      return known;
+    }
+    const made: OpenOrder = {
+      id,
+      order,
+      placements: new Map(),
+      active: new Set(),
+      rivals: new Set(),
+      lookedAt: now(),
+    };
+    orders.set(id, made);
+    return made;
+  }
+
+  function shown({ order: { target } }: OpenOrder, { namespace }: Placement) {
+    return watches.observed(target.kind, namespace, target.name);
+  }
+
+  /** False when another TrustBundle publishes there. */
+  function isOurs(open: OpenOrder, placement: Placement): boolean {
+    const { target, owner } = open.order;
+    const seen = watches.namespace(placement.namespace);
+    const claims = seen === undefined ? undefined : verdict(targetId(target), seen);
+    const conflicted: ErrorCode = 'BUNDLE_TARGET_CONFLICTED';
+    for (const rival of claims === undefined ? [] : [claims.winner, ...claims.losers]) {
+      if (rival !== owner) open.rivals.add(rival);
+    }
+    if (claims === undefined || claims.winner === owner) {
+      if (placement.error?.code === conflicted) placement.error = undefined;
+      return true;
+    }
+    const where = describePlace({ ...target, namespace: placement.namespace });
+    placement.error = new MangroveError(
+      conflicted,
+      `${where} is published by the older TrustBundle ${claims.winner}`,
+    );
+    return false;
+  }
+
+  function decideOn(open: OpenOrder, placement: Placement): Decision {
+    const { desired, growOnly } = open.order;
+    const observed = shown(open, placement);
+    if (typeof observed !== 'string') noteShown(placement, observed.version);
+    if (!isOurs(open, placement) || desired === undefined) return 'nothing';
+    return decide(placement, observed, { digest: desired.digest, growOnly }, now());
+  }
+
+  function work(open: OpenOrder, { namespace }: Placement): void {
+    open.active.add(namespace);
+    onWork(placementKey(open, namespace), 0);
+  }
+
+  function look(open: OpenOrder, placement: Placement): void {
+    if (consider(open, placement)) work(open, placement);
+  }
+
+  /** True when it has to be read, which may be done for many at once. */
+  function consider(open: OpenOrder, placement: Placement): boolean {
+    if (open.active.has(placement.namespace)) return false;
+    const decision = decideOn(open, placement);
+    if (decision === 'create' || decision === 'patch') work(open, placement);
+    if (decision === 'wait') {
+      onWork(placementKey(open, placement.namespace), Math.max(1, placement.notBefore - now()));
+    }
+    return decision === 'read';
+  }
+
+  function dispatch(open: OpenOrder): void {
+    if (watches.hindrance(open.order.target.kind) !== undefined) return;
+    open.rivals.clear();
+    const unread = [...open.placements.values()].filter((placement) => consider(open, placement));
+    const isOne = open.order.target.kind === 'secret' || unread.length <= few;
+    if (isOne) for (const placement of unread) work(open, placement);
+    if (open.active.size === 0 && owed(open).length > 0) options.onOwed(open);
+  }
+
+  function owed(open: OpenOrder): Placement[] {
+    const { desired } = open.order;
+    if (desired === undefined) return [];
+    return [...open.placements.values()].filter(
+      (placement) =>
+        owesReadBack(placement, desired.digest) ||
+        (!open.active.has(placement.namespace) && decideOn(open, placement) === 'read'),
+    );
+  }
+
+  function selection({ order }: OpenOrder): LabelSelector {
+    return order.target.spec.namespaceSelector;
+  }
+
+  function select(open: OpenOrder): void {
+    const selected = new Set<string>();
+    for (const { name, labels } of watches.namespaces()) {
+      if (!selects(selection(open), labels)) continue;
+      selected.add(name);
+      if (!open.placements.has(name)) open.placements.set(name, newPlacement(name));
+    }
+    for (const name of open.placements.keys()) if (!selected.has(name)) open.placements.delete(name);
+  }
+
+  /** What a watch shows at the verified version is verified; all else is read again. */
+  function lookAgain(open: OpenOrder): void {
+    if (now() - open.lookedAt < verifyMs) return;
+    open.lookedAt = now();
+    const { kind } = open.order.target;
+    for (const placement of open.placements.values()) {
+      const observed = shown(open, placement);
+      const isShown = typeof observed !== 'string' && observed.version === placement.version;
+      if (isShown && watches.isFresh(kind)) continue;
+      placement.superseded.clear();
+      placement.due = placement.version !== undefined;
+    }
+  }
+
+  return {
+    take(owner, wanted) {
+      const taken = wanted.map(open);
+      for (const [id, known] of orders) {
+        if (known.order.owner === owner && !taken.includes(known)) orders.delete(id);
+      }
+      for (const one of taken) {
+        watches.start(one.order.target.kind);
+        select(one);
+        lookAgain(one);
+        dispatch(one);
+      }
+      return taken;
+    },
+    get: (id) => orders.get(id),
+    list: () => [...orders.values()],
+    find(key) {
+      const { id, namespace } = splitKey(key);
+      const order = orders.get(id);
+      const placement = order?.placements.get(namespace);
+      return order === undefined || placement === undefined ? undefined : { order, placement };
+    },
+    decide: decideOn,
+    namespaceChanged(name) {
+      const seen = watches.namespace(name);
+      for (const one of orders.values()) {
+        const isSelected = seen !== undefined && selects(selection(one), seen.labels);
+        if (!isSelected) one.placements.delete(name);
+        if (!isSelected || watches.hindrance(one.order.target.kind) !== undefined) continue;
+        const placement = one.placements.get(name) ?? newPlacement(name);
+        one.placements.set(name, placement);
+        look(one, placement);
+      }
+    },
+    objectChanged({ namespace, name }) {
+      for (const one of orders.values()) {
+        const { kind, name: own } = one.order.target;
+        const placement = kind === 'configMap' && own === name ? one.placements.get(namespace) : undefined;
+        if (placement === undefined || watches.hindrance(kind) !== undefined) continue;
+        hasten(placement);
+        look(one, placement);
+      }
+    },
+    dispatch,
+    look,
+    owed,
+  };
+}

@@ -1,0 +1,213 @@
+import type { Logger } from 'pino';
+import { type OpenOrder, type Order, ownerOfKey } from '#bundles/controller/placement/order.ts';
+import { createOrderBook, type OrderBookOptions } from '#bundles/controller/placement/order-book.ts';
+import type { Place } from '#bundles/controller/placement/read.ts';
+import { createRemovals, type TargetKey } from '#bundles/controller/placement/removals.ts';
+import { createPlacementWatches, type PlacementWatches } from '#bundles/controller/placement/watches.ts';
+import { createWorker, type Written } from '#bundles/controller/placement/worker.ts';
+import { leaving } from '#bundles/controller/retired-target.ts';
+import type { TargetReport } from '#bundles/controller/target-report.ts';
+import { kindNames, targetId } from '#bundles/target/named-target.ts';
+import type { Placement } from '#bundles/target/placement.ts';
+import { type PlacementSummary, summaryOf } from '#bundles/target/placement-summary.ts';
+import { MangroveError } from '#errors/error.ts';
+import type { KubeClient } from '#kube/client.ts';
+import type { Clock } from '#kube/clock.ts';
+import { type ControllerObserver, startController } from '#kube/controller.ts';
+import type { ReflectorObserver } from '#kube/reflector.ts';
+import { type QueueObserver, WorkQueue } from '#kube/work-queue.ts';
+import type { Step } from '#step.ts';
+
+export interface PlacementsOptions extends Pick<OrderBookOptions, 'verdict' | 'verifyMs'> {
+  readonly client: KubeClient;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly staleMs: number;
+  /** Namespaces that nothing is ever placed in. */
+  readonly reserved: readonly string[];
+  readonly isLeader: () => boolean;
+  readonly reflectorObserver: (plural: string) => ReflectorObserver;
+  readonly queueObserver: (name: string) => QueueObserver;
+  readonly controllerObserver?: ControllerObserver | undefined;
+  readonly onWritten: (order: OpenOrder, placement: Placement, written: Written) => void;
+  /** What is true of the targets of a TrustBundle may be new. */
+  readonly onProgress: (owner: string) => void;
+  /** Namespaces can be told now, or ConfigMaps in them: every TrustBundle has to be looked at. */
+  readonly onReady: () => void;
+  readonly step?: Step | undefined;
+}
+
+/** ConfigMaps and Secrets in many namespaces: what TrustBundles ask for is done beside their reconciler, which waits for no namespace. */
+export interface Placements {
+  /** All that a TrustBundle asks for now, and how far that is. */
+  settle(owner: string, orders: readonly Order[]): TargetReport[];
+  /**
+   * What else belongs to it goes, also from namespaces that are not selected any more.
+   * @param left targets that it names no more; what is told is of those that are not gone yet, and of what cannot go
+   */
+  remove(owner: string, left: readonly TargetKey[]): TargetReport[];
+  /** Nothing is asked for any more, and what stands stays. */
+  forget(owner: string): void;
+  /** When the signal has aborted and nothing runs any more. */
+  readonly done: Promise<void>;
+}
+
+/** The API server alone is the limit, and many small requests in flight keep it busy. */
+const CONCURRENCY = 24;
+
+export function startPlacements(options: PlacementsOptions): Placements {
+  const { client, log, signal, clock, random, step } = options;
+  const queue = new WorkQueue({ laneOf: ownerOfKey, observer: options.queueObserver('placements') });
+  const passes = new WorkQueue({ observer: options.queueObserver('read-back') });
+  const watches = createPlacementWatches({
+    client,
+    log,
+    signal,
+    clock,
+    staleMs: options.staleMs,
+    reserved: options.reserved,
+    observer: options.reflectorObserver,
+    onNamespace(name) {
+      book.namespaceChanged(name);
+      for (const owner of new Set(book.list().map(({ order }) => order.owner))) options.onProgress(owner);
+    },
+    onObject: (seen) => book.objectChanged(seen),
+    onReady: options.onReady,
+  });
+  const book = createOrderBook({
+    watches,
+    verdict: options.verdict,
+    now: () => clock.monotonic(),
+    verifyMs: options.verifyMs,
+    onWork: (key, afterMs) => queue.addAfter(key, afterMs),
+    onOwed: ({ id }) => passes.add(id),
+  });
+  const removals = createRemovals({
+    client,
+    watches,
+    random,
+    onWork: (key, afterMs) => queue.addAfter(key, afterMs),
+    onProgress: options.onProgress,
+    step,
+  });
+  const worker = createWorker({
+    client,
+    book,
+    removals,
+    clock,
+    random,
+    onLater: (key, ms) => queue.addAfter(key, ms),
+    onWritten: options.onWritten,
+    onProgress: ({ order }) => options.onProgress(order.owner),
+    step,
+  });
+  const common = { log, signal, clock, ...told(options.controllerObserver) };
+  const controllers = [
+    startController<string>({
+      ...common,
+      name: 'placements',
+      queue,
+      concurrency: CONCURRENCY,
+      reconcile: async (key, aborted) => {
+        if (options.isLeader()) await worker.settle(key, aborted);
+      },
+    }),
+    startController<string>({
+      ...common,
+      name: 'read-back',
+      queue: passes,
+      reconcile: async (id, aborted) => {
+        if (options.isLeader()) await worker.readBack(id, aborted);
+      },
+    }),
+  ];
+  const seenAt = (order: OpenOrder) => (placement: Placement) => verifiedAt(order, placement, watches, clock);
+
+  return {
+    settle: (owner, orders) =>
+      book.take(owner, orders).map((order) => {
+        const { kind } = order.order.target;
+        const digest = order.order.desired?.digest;
+        return report(
+          order,
+          summaryOf(order.placements.values(), digest, seenAt(order)),
+          watches.hindrance(kind),
+        );
+      }),
+    remove(owner, left) {
+      const placed = left.filter(({ kind }) => kind === 'configMap' || kind === 'secret');
+      for (const { kind } of placed) watches.start(kind === 'secret' ? 'secret' : 'configMap');
+      const own = book.list().filter(({ order }) => order.owner === owner);
+      const isKept = ({ kind, name, namespace }: Place): boolean =>
+        own.some(({ order: { target }, placements }) =>
+          target.kind === kind && target.name === name ? placements.has(namespace) : false,
+        );
+      const secrets = [...placed, ...own.map(({ order }) => order.target)]
+        .filter(({ kind }) => kind === 'secret')
+        .map(({ name }) => name);
+      const rest = removals.take({ owner, isKept, secrets });
+      return placed.flatMap((target) => {
+        const { kind } = target;
+        const found = rest.get(targetId(target));
+        const hindrance = watches.hindrance(kind === 'secret' ? 'secret' : 'configMap');
+        return found === undefined && hindrance === undefined
+          ? []
+          : [leaving(target, found?.error ?? hindrance)];
+      });
+    },
+    forget(owner) {
+      book.take(owner, []);
+      removals.forget(owner);
+    },
+    done: Promise.all(controllers.map(({ done }) => done)).then(() => watches.done()),
+  };
+}
+
+/** What the watch shows at the version that was read back is seen now; else, when it was read. */
+function verifiedAt(
+  { order: { target } }: OpenOrder,
+  { namespace, version, verifiedAt: readAt = 0 }: Placement,
+  watches: PlacementWatches,
+  clock: Clock,
+): number {
+  const observed = watches.observed(target.kind, namespace, target.name);
+  const isShown = typeof observed !== 'string' && observed.version === version;
+  return isShown && watches.isFresh(target.kind) ? clock.wall() : readAt;
+}
+
+function report(
+  { order, rivals }: OpenOrder,
+  summary: PlacementSummary,
+  hindrance: MangroveError | undefined,
+): TargetReport {
+  const { desired, problem, target } = order;
+  const { namespaces, holding, pending, failures } = summary;
+  const all = namespaces > 0 && holding === namespaces;
+  return {
+    kind: target.kind,
+    name: target.name,
+    apiVersion: 'v1',
+    hash: all ? desired?.rendered.bundle.sha256 : undefined,
+    verifiedAt: summary.verifiedAt,
+    error: problem ?? hindrance ?? failures[0]?.error ?? (pending > 0 ? pendingError() : undefined),
+    rivals: [...rivals],
+    written: undefined,
+    changed: [],
+    retryMs: undefined,
+    placements: summary,
+  };
+
+  function pendingError(): MangroveError {
+    const what = `${kindNames[target.kind]} ${target.name}`;
+    return new MangroveError(
+      'BUNDLE_TARGET_PENDING',
+      `${what}: ${holding} of ${namespaces} namespaces were seen to hold the bundle`,
+    );
+  }
+}
+
+function told(observer: ControllerObserver | undefined) {
+  return observer === undefined ? {} : { observer };
+}

@@ -1,0 +1,165 @@
+import type { Logger } from 'pino';
+import type { PlacementKind } from '#bundles/target/named-target.ts';
+import { OWNER_LABEL } from '#bundles/target/placed-object.ts';
+import type { Observed } from '#bundles/target/placement.ts';
+import { type ErrorCode, MangroveError } from '#errors/error.ts';
+import type { KubeClient } from '#kube/client.ts';
+import type { Clock } from '#kube/clock.ts';
+import { type Followed, follow } from '#kube/follow.ts';
+import type { AnyObject } from '#kube/object.ts';
+import type { ReflectorObserver } from '#kube/reflector.ts';
+import { configMaps, namespaces, type Resource } from '#kube/resource.ts';
+
+/** A namespace, as far as it may be a target. */
+export interface SeenNamespace {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A ConfigMap of ours, without its content: that would cost as much as all of the writes. */
+export interface SeenObject {
+  readonly namespace: string;
+  readonly name: string;
+  readonly version: string;
+  /** Value of the label by which it belongs to a TrustBundle. */
+  readonly owner: string;
+}
+
+export interface WatchesOptions {
+  readonly client: KubeClient;
+  readonly log: Logger;
+  readonly observer: (plural: string) => ReflectorObserver;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  /** A watch that was silent for longer is not believed; ms. */
+  readonly staleMs: number;
+  /** Namespaces that nothing is ever placed in. */
+  readonly reserved: readonly string[];
+  readonly onNamespace: (name: string) => void;
+  readonly onObject: (seen: SeenObject) => void;
+  /** A first list is complete, or a watch stands again. */
+  readonly onReady: () => void;
+}
+
+/**
+ * Namespaces and our ConfigMaps in all of them, watched from the first target on that needs them: who has none needs no right to.
+ * Secrets are never watched: the right to watch some is the right to read them all.
+ */
+export interface PlacementWatches {
+  start(kind: PlacementKind): void;
+  /** Those that are not going away. */
+  namespaces(): readonly SeenNamespace[];
+  namespace(name: string): SeenNamespace | undefined;
+  observed(kind: PlacementKind, namespace: string, name: string): Observed;
+  /** ConfigMaps that say of themselves that they belong to that TrustBundle. */
+  ownedBy(label: string): readonly SeenObject[];
+  /** The watch of such objects can be believed now. */
+  isFresh(kind: PlacementKind): boolean;
+  /** Why targets of this kind cannot be placed; undefined when they can. */
+  hindrance(kind: PlacementKind): MangroveError | undefined;
+  /** When the signal has aborted and nothing runs any more. */
+  done(): Promise<void>;
+}
+
+interface Watch<T> extends Followed<T> {
+  /** Of its last failure since it stood. */
+  readonly failure: () => string | undefined;
+}
+
+export function createPlacementWatches(options: WatchesOptions): PlacementWatches {
+  const { clock, staleMs } = options;
+  let spaces: Watch<SeenNamespace> | undefined;
+  let maps: Watch<SeenObject> | undefined;
+
+  function watched<T>(
+    resource: Resource,
+    transform: (raw: AnyObject) => T | undefined,
+    labelSelector?: string,
+  ): Watch<T> {
+    let failure: string | undefined;
+    const told = options.observer(`target-${resource.plural}`);
+    const observer: ReflectorObserver = {
+      ...told,
+      failed(code) {
+        failure = code;
+        told.failed?.(code);
+      },
+      state(state) {
+        const again = state === 'watching' && failure !== undefined;
+        if (state === 'watching') failure = undefined;
+        told.state?.(state);
+        if (again) options.onReady();
+      },
+    };
+    const { client, log, signal } = options;
+    const common = { client, log, signal, clock, observer, resource, transform, metadataOnly: true };
+    const followed = follow<T>({ ...common, labelSelector });
+    followed.reflector.synced.then(options.onReady, () => undefined);
+    return { ...followed, failure: () => failure };
+  }
+
+  function startNamespaces(): Watch<SeenNamespace> {
+    const watch = watched<SeenNamespace>(namespaces, (raw) =>
+      options.reserved.includes(raw.metadata.name) ? undefined : seenNamespace(raw),
+    );
+    watch.cache.onChange((_previous, _current, name) => options.onNamespace(name));
+    return watch;
+  }
+
+  function startMaps(): Watch<SeenObject> {
+    const watch = watched<SeenObject>(configMaps, seenObject, OWNER_LABEL);
+    watch.cache.onChange((previous, current) => {
+      const seen = current ?? previous;
+      if (seen !== undefined) options.onObject(seen);
+    });
+    return watch;
+  }
+
+  function requirement(
+    watch: Pick<Watch<never>, 'reflector' | 'failure'> | undefined,
+    what: string,
+  ): MangroveError | undefined {
+    if (watch?.reflector.hasSynced() === true) return undefined;
+    const failure = watch?.failure();
+    if (failure === undefined)
+      return new MangroveError('BUNDLE_TARGET_PENDING', `${what} are not listed yet`);
+    const code: ErrorCode =
+      failure === 'KUBE_FORBIDDEN' ? 'BUNDLE_TARGET_FORBIDDEN' : 'BUNDLE_TARGET_UNAVAILABLE';
+    return new MangroveError(code, `${what} cannot be watched (${failure})`);
+  }
+
+  return {
+    start(kind) {
+      spaces ??= startNamespaces();
+      if (kind === 'configMap') maps ??= startMaps();
+    },
+    namespaces: () => spaces?.cache.list() ?? [],
+    namespace: (name) => spaces?.cache.get(undefined, name),
+    observed(kind, namespace, name) {
+      if (kind === 'secret') return 'unwatched';
+      return maps?.cache.get(namespace, name) ?? 'absent';
+    },
+    ownedBy: (label) => maps?.cache.list().filter(({ owner }) => owner === label) ?? [],
+    isFresh(kind) {
+      const contact = kind === 'secret' ? undefined : maps?.reflector.lastContact();
+      return contact !== undefined && clock.monotonic() - contact <= staleMs;
+    },
+    hindrance: (kind) =>
+      requirement(spaces, 'namespaces') ??
+      (kind === 'configMap' ? requirement(maps, 'the ConfigMaps of all namespaces') : undefined),
+    async done() {
+      await Promise.all([spaces?.reflector.done, maps?.reflector.done]);
+    },
+  };
+}
+
+/** One that is going takes nothing new, and holds up nobody. */
+function seenNamespace({ metadata }: AnyObject): SeenNamespace | undefined {
+  const { name, labels = {}, deletionTimestamp } = metadata;
+  return deletionTimestamp === undefined ? { name, labels } : undefined;
+}
+
+function seenObject({ metadata }: AnyObject): SeenObject {
+  const { name, namespace = '', resourceVersion: version = '', labels = {} } = metadata;
+  return { namespace, name, version, owner: labels[OWNER_LABEL] ?? '' };
+}

@@ -1,0 +1,184 @@
+import { targetFailure } from '#bundles/controller/failure.ts';
+import type { OpenOrder } from '#bundles/controller/placement/order.ts';
+import { placementKey } from '#bundles/controller/placement/order.ts';
+import { hasten, type OrderBook } from '#bundles/controller/placement/order-book.ts';
+import { type PlacementTask, place, readBack, type Settled } from '#bundles/controller/placement/place.ts';
+import { describePlace } from '#bundles/controller/placement/read.ts';
+import { readAllBack } from '#bundles/controller/placement/read-back.ts';
+import type { Removals } from '#bundles/controller/placement/removals.ts';
+import type { DesiredObject } from '#bundles/target/placed-object.ts';
+import {
+  type Decision,
+  forgetContent,
+  isHolding,
+  owesReadBack,
+  type Placement,
+} from '#bundles/target/placement.ts';
+import { type ErrorCode, errorCode } from '#errors/error.ts';
+import { backoffDelay } from '#kube/backoff.ts';
+import type { KubeClient } from '#kube/client.ts';
+import type { Clock } from '#kube/clock.ts';
+import { isNotFound, KubeError } from '#kube/error.ts';
+import type { Step } from '#step.ts';
+
+export interface WorkerOptions {
+  readonly client: KubeClient;
+  readonly book: OrderBook;
+  readonly removals: Removals;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly onLater: (key: string, ms: number) => void;
+  /** A placement was written, or could not be. */
+  readonly onWritten: (order: OpenOrder, placement: Placement, written: Written) => void;
+  /** Something about the order may be new. */
+  readonly onProgress: (order: OpenOrder) => void;
+  readonly step?: Step | undefined;
+}
+
+export interface Written {
+  readonly outcome: 'written' | 'repaired' | 'failed';
+  readonly changed: readonly string[];
+}
+
+/** Works on single placements, and on all of one order that have to be read; neither ever throws for what a namespace refuses. */
+export interface Worker {
+  settle(key: string, signal: AbortSignal): Promise<void>;
+  readBack(id: string, signal: AbortSignal): Promise<void>;
+}
+
+const failurePace = { baseMs: 250, maxMs: 5 * 60_000 };
+/** The first repair is made at once. Who edits again and again meets a slower and slower repair, not an endless race. */
+const editPace = { baseMs: 200, maxMs: 10_000 };
+const peaceMs = 60_000;
+const leavingMs = 5_000;
+
+/** What one namespace is refused for is often over for all of them at once. */
+const shared: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode | undefined>([
+  'BUNDLE_TARGET_FORBIDDEN',
+  'BUNDLE_TARGET_UNAVAILABLE',
+]);
+
+export function createWorker(options: WorkerOptions): Worker {
+  const { client, book, removals, clock, random, onLater, onWritten, onProgress, step } = options;
+  const now = (): number => clock.wall();
+
+  async function settle(order: OpenOrder, placement: Placement, signal: AbortSignal): Promise<void> {
+    const { desired, growOnly } = order.order;
+    const decision = book.decide(order, placement);
+    if (desired === undefined || decision === 'nothing' || decision === 'wait') return;
+    const held = isHolding(placement, desired.digest) && !placement.due;
+    placement.tried = desired.digest;
+    const task: PlacementTask = { client, desired, placement, growOnly, now, signal, step };
+    try {
+      const settled = await place(task, asked(decision, placement));
+      if (desired.kind === 'secret' && owesReadBack(placement, desired.digest)) await readBack(task);
+      if (held) noteEdit(placement);
+      noteSuccess(order, placement, desired);
+      told(order, placement, settled, held);
+    } catch (error) {
+      if (signal.aborted) forgetContent(placement);
+      noteFailure(order, placement, error);
+    }
+  }
+
+  function told(order: OpenOrder, placement: Placement, { outcome, changed }: Settled, held: boolean): void {
+    if (outcome === 'unchanged') return;
+    onWritten(order, placement, { outcome: held ? 'repaired' : 'written', changed });
+  }
+
+  /** Only what was read and found right is over; what is written is not yet. */
+  function noteSuccess(order: OpenOrder, placement: Placement, desired: DesiredObject): void {
+    placement.leaving = false;
+    if (!owesReadBack(placement, desired.digest) || shared.has(placement.error?.code)) {
+      const code = placement.error?.code;
+      placement.error = undefined;
+      placement.failures = 0;
+      if (shared.has(code)) hastenAlike(order, code);
+    }
+  }
+
+  function hastenAlike({ order: { target } }: OpenOrder, code: ErrorCode | undefined): void {
+    for (const other of book.list()) {
+      if (other.order.target.kind !== target.kind) continue;
+      const alike = [...other.placements.values()].filter(({ error }) => error?.code === code);
+      for (const placement of alike) hasten(placement);
+      if (alike.length > 0) book.dispatch(other);
+    }
+  }
+
+  function noteEdit(placement: Placement): void {
+    const at = clock.monotonic();
+    placement.edits = at - placement.editedAt > peaceMs ? 1 : placement.edits + 1;
+    placement.editedAt = at;
+    if (placement.edits > 1) placement.notBefore = at + backoffDelay(placement.edits - 1, editPace, random);
+  }
+
+  function noteFailure(order: OpenOrder, placement: Placement, error: unknown): void {
+    const { target } = order.order;
+    if (!isRefused(error)) forgetContent(placement);
+    placement.due = false;
+    if (isLeaving(error)) {
+      placement.leaving = true;
+      placement.error = undefined;
+      placement.notBefore = clock.monotonic() + leavingMs;
+    } else {
+      placement.error = targetFailure(describePlace({ ...target, namespace: placement.namespace }), error);
+      placement.failures += 1;
+      placement.notBefore = clock.monotonic() + backoffDelay(placement.failures, failurePace, random);
+      onWritten(order, placement, { outcome: 'failed', changed: [] });
+    }
+    placement.tried = order.order.desired?.digest;
+    onLater(placementKey(order, placement.namespace), placement.notBefore - clock.monotonic());
+  }
+
+  async function readOwed(order: OpenOrder, signal: AbortSignal): Promise<void> {
+    const { desired } = order.order;
+    const owed = new Set(book.owed(order));
+    if (desired === undefined || owed.size === 0) return;
+    const onFailure = (placement: Placement, error: unknown): void => noteFailure(order, placement, error);
+    await readAllBack({ client, order, desired, owed, now, onFailure, signal, step });
+    for (const placement of owed) {
+      if (isHolding({ ...placement, error: undefined }, desired.digest))
+        noteSuccess(order, placement, desired);
+    }
+  }
+
+  return {
+    async settle(key, signal) {
+      const found = book.find(key);
+      if (found === undefined) return removals.run(key, signal);
+      const { order, placement } = found;
+      try {
+        await settle(order, placement, signal);
+      } finally {
+        order.active.delete(placement.namespace);
+      }
+      if (order.active.size === 0) book.dispatch(order);
+      else book.look(order, placement);
+      onProgress(order);
+    },
+    async readBack(id, signal) {
+      const order = book.get(id);
+      if (order === undefined) return;
+      await readOwed(order, signal);
+      book.dispatch(order);
+      onProgress(order);
+    },
+  };
+}
+
+/** An object that is known not to be ours is looked at, before a megabyte is sent only to be refused. */
+function asked(decision: Decision, { error }: Placement): Decision {
+  return decision === 'create' && error?.code === 'BUNDLE_TARGET_FOREIGN' ? 'read' : decision;
+}
+
+/** The answer says that nothing was written. */
+function isRefused(error: unknown): boolean {
+  return ['KUBE_FORBIDDEN', 'KUBE_INVALID', 'KUBE_TOO_MANY_REQUESTS'].includes(errorCode(error) ?? '');
+}
+
+/** k8s.io/apiserver pkg/admission/plugin/namespace/lifecycle: no object is created where all are being deleted. */
+function isLeaving(error: unknown): boolean {
+  if (isNotFound(error)) return true;
+  return error instanceof KubeError && error.causes.some(({ reason }) => reason === 'NamespaceTerminating');
+}

@@ -1,0 +1,80 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { targetFailure } from '#bundles/controller/failure.ts';
+import type { TargetKey } from '#bundles/controller/placement/removals.ts';
+import type { ServedApi } from '#bundles/controller/served-api.ts';
+import { readPublishedFile } from '#bundles/controller/target-file.ts';
+import { type TargetReport, unseenTarget } from '#bundles/controller/target-report.ts';
+import { formats } from '#bundles/format/format.ts';
+import { OWNER_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
+import { kindNames } from '#bundles/target/named-target.ts';
+import { isCreated } from '#bundles/target/placed-object.ts';
+import { MangroveError } from '#errors/error.ts';
+import type { KubeClient } from '#kube/client.ts';
+import { ignoreNotFound } from '#kube/error.ts';
+import type { AnyObject } from '#kube/object.ts';
+import type { Step } from '#step.ts';
+
+export interface RetirementTools {
+  readonly client: KubeClient;
+  readonly api: Pick<ServedApi, 'resource'>;
+  /** Of files. */
+  readonly directory: string;
+  readonly step?: Step | undefined;
+}
+
+/** Again after this, when something stands in the way. */
+const retryMs = 15_000;
+
+/**
+ * Takes away a ClusterTrustBundle or file that is no target any more, when it still is of this TrustBundle. Undefined: it is gone; never
+ * throws.
+ */
+export async function retire(
+  target: TargetKey,
+  owner: string,
+  tools: RetirementTools,
+  signal: AbortSignal,
+): Promise<TargetReport | undefined> {
+  try {
+    if (target.kind === 'file') await removeFile(target.name, tools);
+    else await removeBundle(target.name, owner, tools, signal);
+    return undefined;
+  } catch (error) {
+    return { ...leaving(target, targetFailure(`${kindNames[target.kind]} ${target.name}`, error)), retryMs };
+  }
+}
+
+/** What is told of a target for as long as something of it is left. */
+export function leaving({ kind, name }: TargetKey, error: MangroveError | undefined): TargetReport {
+  const what = `${kindNames[kind]} ${name} is no target any more and is being deleted`;
+  return {
+    ...unseenTarget({ kind, name }),
+    error: error ?? new MangroveError('BUNDLE_TARGET_PENDING', what),
+  };
+}
+
+async function removeBundle(
+  name: string,
+  owner: string,
+  { client, api, step }: RetirementTools,
+  signal: AbortSignal,
+): Promise<void> {
+  const resource = api.resource();
+  const object = await client
+    .get<AnyObject>(resource, name, { metadataOnly: true, signal })
+    .catch<undefined>(ignoreNotFound);
+  if (object === undefined || object.metadata.annotations?.[OWNER_ANNOTATION] !== owner) return;
+  if (!isCreated(object)) return;
+  await step?.('removal/delete');
+  const { uid = '', resourceVersion = '' } = object.metadata;
+  await client.delete(resource, name, { uid, resourceVersion, signal });
+}
+
+/** A file carries no mark: what is no bundle any more is somebody's. */
+async function removeFile(name: string, { directory, step }: RetirementTools): Promise<void> {
+  const read = Object.values(formats).map((format) => readPublishedFile({ directory, name, format }));
+  if ((await Promise.all(read)).every((held) => held === undefined)) return;
+  await step?.('removal/delete');
+  await rm(join(directory, name), { force: true });
+}

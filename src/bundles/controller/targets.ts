@@ -1,0 +1,161 @@
+import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import { type TrustBundleCache, type TrustBundleEntry, verdictOn } from '#bundles/controller/entry.ts';
+import { settleFile } from '#bundles/controller/file-target.ts';
+import { deletesTargets } from '#bundles/controller/finalizer.ts';
+import { createOrders } from '#bundles/controller/placement/order.ts';
+import type { Placements } from '#bundles/controller/placement/placements.ts';
+import type { TargetKey } from '#bundles/controller/placement/removals.ts';
+import { retire } from '#bundles/controller/retired-target.ts';
+import { settleTarget, type TargetTools } from '#bundles/controller/target.ts';
+import { hasten, newTargetMemory, type TargetMemory } from '#bundles/controller/target-memory.ts';
+import { type TargetReport, unseenTarget } from '#bundles/controller/target-report.ts';
+import type { Assembly } from '#bundles/source/assembly.ts';
+import {
+  type ClusterTrustBundleTarget,
+  type FileTarget,
+  isTargetKind,
+  kindNames,
+  type NamedTarget,
+  targetId,
+} from '#bundles/target/named-target.ts';
+import { MangroveError } from '#errors/error.ts';
+
+export interface TargetsOptions {
+  readonly bundles: TrustBundleCache;
+  readonly tools: TargetTools;
+  readonly placements: Placements;
+  /** Of files. */
+  readonly directory: string;
+}
+
+/** What is to be published, and for how long one may try. */
+export interface Settlement {
+  readonly trustDomain: string;
+  readonly assembly: Assembly;
+  readonly signal: AbortSignal;
+}
+
+/** All targets of all TrustBundles. */
+export interface Targets {
+  /**
+   * Brings those of one TrustBundle to what they should be, in the order of its specification, and takes away what left it, where its
+   * policy says so. No namespace is waited for.
+   */
+  settle(entry: TrustBundleEntry, settlement: Settlement): Promise<TargetReport[]>;
+  /** That ClusterTrustBundle changed, or without a name the API: what failed there may succeed now. */
+  hasten(name?: string): void;
+  /** Takes away all that it publishes, and tells what is left. */
+  end(entry: TrustBundleEntry, signal: AbortSignal): Promise<TargetReport[]>;
+  forget(owner: string): void;
+  forgetAll(): void;
+}
+
+export function createTargets({ bundles, tools, placements, directory }: TargetsOptions): Targets {
+  /** TrustBundle → ClusterTrustBundle or file → what is remembered of it. */
+  const memories = new Map<string, Map<string, TargetMemory>>();
+  const orders = createOrders();
+
+  function memoryOf(owner: string, id: string): TargetMemory {
+    const known = memories.get(owner) ?? new Map<string, TargetMemory>();
+    const memory = known.get(id) ?? newTargetMemory();
+    memories.set(owner, known.set(id, memory));
+    return memory;
+  }
+
+  function settleOne(
+    target: ClusterTrustBundleTarget | FileTarget,
+    owner: string,
+    { trustDomain, assembly, signal }: Settlement,
+  ): Promise<TargetReport> {
+    const { bundle, error: bundleError, partial: growOnly } = assembly;
+    const id = targetId(target);
+    const wish = { owner, bundle, bundleError, growOnly, verdict: verdictOn(id, bundles) };
+    const memory = memoryOf(owner, id);
+    if (target.kind === 'file') return settleFile({ ...wish, target }, memory, { ...tools, directory });
+    const { name, spec } = target;
+    return settleTarget({ ...wish, name, target: spec, trustDomain, signal }, memory, tools);
+  }
+
+  /** Of what its status tells and its specification does not: for as long as something is left, the status goes on telling. */
+  async function retireOthers({ object, targets }: TrustBundleEntry, signal: AbortSignal) {
+    const owner = object.metadata.name;
+    const named = new Set(targets.map(targetId));
+    const left = (object.status?.targets ?? []).flatMap(({ kind, name }): TargetKey[] =>
+      isTargetKind(kind) && !named.has(targetId({ kind, name })) ? [{ kind, name }] : [],
+    );
+    const single = left.filter(({ kind }) => kind === 'clusterTrustBundle' || kind === 'file');
+    const reports = await Promise.all(
+      single.map((one) => retire(one, owner, { ...tools, directory }, signal)),
+    );
+    return [...reports, ...placements.remove(owner, left)].filter((report) => report !== undefined);
+  }
+
+  function settlePlaced(
+    targets: readonly NamedTarget[],
+    owner: string,
+    { assembly }: Settlement,
+    prunes: boolean,
+  ) {
+    const placed = targets.filter(({ kind }) => kind === 'configMap' || kind === 'secret');
+    const wanted = placed.flatMap((target) =>
+      target.kind === 'configMap' || target.kind === 'secret'
+        ? [orders.of(target, owner, assembly, prunes)]
+        : [],
+    );
+    const reports = placements.settle(owner, wanted);
+    return new Map(placed.map((target, index) => [target, reports[index]]));
+  }
+
+  return {
+    async settle(entry, settlement) {
+      const { object } = entry;
+      const owner = object.metadata.name;
+      const deletes = deletesTargets(object);
+      const untold = deletes ? entry.targets.filter((target) => !isTold(target, object)) : [];
+      const targets = entry.targets.filter((target) => !untold.includes(target));
+      const placed = settlePlaced(targets, owner, settlement, deletes);
+      const reports = await Promise.all(
+        targets.map(async (target) =>
+          target.kind === 'clusterTrustBundle' || target.kind === 'file'
+            ? settleOne(target, owner, settlement)
+            : placed.get(target),
+        ),
+      );
+      const left = deletes ? await retireOthers(entry, settlement.signal) : [];
+      return [...reports.filter((report) => report !== undefined), ...untold.map(announced), ...left];
+    },
+    end(entry, signal) {
+      placements.settle(entry.object.metadata.name, []);
+      return retireOthers({ ...entry, targets: [] }, signal);
+    },
+    hasten(name) {
+      const id = name === undefined ? undefined : targetId({ kind: 'clusterTrustBundle', name });
+      for (const known of memories.values()) {
+        for (const [target, memory] of known) if (id === undefined || id === target) hasten(memory);
+      }
+    },
+    forget(owner) {
+      memories.delete(owner);
+      orders.forget(owner);
+      placements.forget(owner);
+    },
+    // What was verified at its version still is, whoever has led meanwhile.
+    forgetAll: () => memories.clear(),
+  };
+}
+
+/**
+ * What is to be deleted one day stands in the status before it is written: else a process that ends in between, and a specification that
+ * changes then, would leave something that nobody remembers.
+ */
+function isTold(target: NamedTarget, { status }: TrustBundle): boolean {
+  return status?.targets?.some(({ kind, name }) => kind === target.kind && name === target.name) === true;
+}
+
+const toldMs = 100;
+
+function announced(target: NamedTarget): TargetReport {
+  const what = `${kindNames[target.kind]} ${target.name}`;
+  const error = new MangroveError('BUNDLE_TARGET_PENDING', `${what} is about to be written`);
+  return { ...unseenTarget(target), error, retryMs: toldMs };
+}

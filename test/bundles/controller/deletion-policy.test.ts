@@ -1,0 +1,148 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { secrets } from '#kube/resource.ts';
+import { adminClient } from '../../kube/lab.ts';
+import { scratchDirectory } from '../../support/scratch.ts';
+import { apply, binding, componentRole, makeServiceAccount, role } from '../support/permissions.ts';
+import { type PlacementScene, placementsOf } from '../support/placements.ts';
+import { clientOf, eventually, signerOf, startPublisher, trustBundle } from '../support/publisher.ts';
+import { makeRoot, pem } from '../support/roots.ts';
+import { known, type OpenScene, openScene } from '../support/scene.ts';
+
+let scene: OpenScene;
+let placed: PlacementScene;
+
+beforeAll(async () => {
+  scene = await openScene('placement-deletion', ['configmap-targets', 'secret-targets', 'target-deletion']);
+  placed = placementsOf(scene);
+});
+
+afterAll(() => scene.client.close());
+
+const finalizer = 'mangrove.dev/targets';
+const absent = { code: 'KUBE_NOT_FOUND' };
+const secretIn = async (namespace: string) => (await adminClient()).get(secrets, 'roots', { namespace });
+const secretTarget = (test: string) => ({
+  secret: { name: 'roots', namespaceSelector: placed.selector(test) },
+});
+
+const untilGone = (look: () => Promise<unknown>) =>
+  eventually(async () => {
+    await expect(look()).rejects.toMatchObject(absent);
+    return true;
+  });
+
+describe('deletionPolicy Delete', () => {
+  it('takes every target with the TrustBundle, and leaves what is not ours', async () => {
+    const domain = 'all.deleted.test';
+    const names = await placed.namespaces('all-deleted', 3);
+    const directory = scratchDirectory('deleted');
+    const publisher = placed.start([domain], { targets: { directory } });
+    const root = await makeRoot();
+    publisher.setAuthority(domain, known(domain, root));
+    const adopted = { apiVersion: 'v1', kind: 'ConfigMap', data: { other: 'kept' } };
+    await apply(scene.kubectl, { ...adopted, metadata: { name: 'adopted', namespace: 'all-deleted-0' } });
+    const targets = [
+      { clusterTrustBundle: { signerName: signerOf(domain) } },
+      placed.target('all-deleted'),
+      placed.target('all-deleted', { name: 'adopted', adopt: true }),
+      secretTarget('all-deleted'),
+      { file: { name: 'deleted.pem' } },
+    ];
+    await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
+    await placed.untilReady(domain);
+    expect((await scene.bundleOf(domain)).metadata.finalizers).toEqual([finalizer]);
+    expect(existsSync(join(directory, 'deleted.pem'))).toBe(true);
+    expect((await placed.configMap('all-deleted-0', 'adopted')).data).toHaveProperty(['ca.crt']);
+    await scene.kubectl(['delete', 'trustbundle', domain, '--timeout=30s']);
+    await expect(scene.published(domain)).rejects.toMatchObject(absent);
+    for (const name of names) {
+      await expect(placed.configMap(name)).rejects.toMatchObject(absent);
+      await expect(secretIn(name)).rejects.toMatchObject(absent);
+    }
+    expect(existsSync(join(directory, 'deleted.pem'))).toBe(false);
+    const left = await placed.configMap('all-deleted-0', 'adopted');
+    expect(left.data).toEqual({ other: 'kept' });
+    expect(left.metadata.labels).toBeUndefined();
+    expect(left.metadata.annotations).toBeUndefined();
+    await expect(placed.configMap('all-deleted-1', 'adopted')).rejects.toMatchObject(absent);
+    await scene.untilEvent(domain, 'TargetsDeleted');
+  });
+
+  it('takes away a target, a namespace and a key that left the specification, also by a controller that begins anew', async () => {
+    const domain = 'some.deleted.test';
+    const [where = '', other = ''] = await placed.namespaces('some-deleted', 2);
+    const first = placed.start([domain]);
+    const root = await makeRoot();
+    first.setAuthority(domain, known(domain, root));
+    const keys = [{ key: 'ca.crt' }, { key: 'old.pem' }];
+    const spec = (...targets: Parameters<PlacementScene['bundle']>[2]) =>
+      apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
+    await spec(
+      placed.target('some-deleted', { keys }),
+      placed.target('some-deleted', { name: 'second' }),
+      secretTarget('some-deleted'),
+    );
+    await placed.untilReady(domain);
+    await scene.kubectl(['label', 'namespace', other, 'test-']);
+    await untilGone(() => placed.configMap(other));
+    await untilGone(() => secretIn(other));
+    await placed.untilHolds([where], root);
+    await first.stop();
+    const before = await placed.configMap(where);
+    await spec(placed.target('some-deleted'));
+    const second = placed.start([domain]);
+    second.setAuthority(domain, known(domain, root));
+    await untilGone(() => placed.configMap(where, 'second'));
+    await untilGone(() => secretIn(where));
+    await eventually(async () => {
+      expect((await placed.configMap(where)).data).toEqual({ 'ca.crt': pem(root) });
+      return true;
+    });
+    await placed.untilReady(domain);
+    expect((await placed.configMap(where)).metadata.uid).toBe(before.metadata.uid);
+    expect((await scene.bundleOf(domain)).status?.targets).toHaveLength(1);
+  });
+
+  it('without the right to delete says so, and the TrustBundle waits', async () => {
+    const domain = 'rights.deleted.test';
+    await placed.namespaces('rights-deleted', 1);
+    const account = { namespace: 'deletion-rights' };
+    const roles = [role, componentRole('configmap-targets')].map(({ metadata }) => metadata.name);
+    const poor = clientOf(scene.server, await makeServiceAccount(scene.kubectl, account.namespace, roles));
+    const publisher = startPublisher(poor, { handles: ({ spec }) => spec.trustDomain === domain });
+    publisher.setAuthority(domain, known(domain, await makeRoot()));
+    const targets = [placed.target('rights-deleted')];
+    await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
+    await placed.untilReady(domain);
+    await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
+    await scene.untilEvent(domain, 'TargetForbidden');
+    expect((await scene.bundleOf(domain)).metadata.deletionTimestamp).toBeDefined();
+    await apply(scene.kubectl, binding(componentRole('target-deletion').metadata.name, account));
+    await untilGone(() => scene.bundleOf(domain));
+    await expect(placed.configMap('rights-deleted-0')).rejects.toMatchObject(absent);
+    await publisher.stop();
+    poor.close();
+  });
+});
+
+describe('deletionPolicy Retain', () => {
+  it('leaves everything as it is, and lets go of a TrustBundle that was to take it away', async () => {
+    const domain = 'kept.deleted.test';
+    const names = await placed.namespaces('kept-deleted', 2);
+    const publisher = placed.start([domain]);
+    const root = await makeRoot();
+    publisher.setAuthority(domain, known(domain, root));
+    const targets = [placed.target('kept-deleted')];
+    await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
+    await placed.untilReady(domain);
+    await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Retain' }));
+    await eventually(async () => (await scene.bundleOf(domain)).metadata.finalizers === undefined);
+    const before = await placed.configMap(names[0] ?? '');
+    await scene.kubectl(['delete', 'trustbundle', domain, '--timeout=30s']);
+    await scene.untilEvent(domain, 'TargetsKept');
+    await placed.untilHolds(names, root);
+    expect(await placed.configMap(names[0] ?? '')).toEqual(before);
+  });
+});

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { apply } from '../support/permissions.ts';
+import { type PlacementScene, placementsOf } from '../support/placements.ts';
+import { eventually, trustBundle } from '../support/publisher.ts';
+import { makeRoot } from '../support/roots.ts';
+import { known, type OpenScene, openScene } from '../support/scene.ts';
+
+const user = 'system:serviceaccount:placement-restart:mangrove';
+let scene: OpenScene;
+let placed: PlacementScene;
+
+beforeAll(async () => {
+  scene = await openScene('placement-restart', ['configmap-targets']);
+  placed = placementsOf(scene);
+});
+
+afterAll(() => scene.client.close());
+
+/** Of ConfigMaps, but for watches and what this file reads itself. */
+const isWork = ({ requestURI }: { readonly requestURI: string }): boolean =>
+  /configmaps|namespaces/.test(requestURI) && !/watch=true|-trust\/|leases|events/.test(requestURI);
+
+describe('a controller that begins anew', () => {
+  it('reads what stands by pages, writes nothing, and is ready', async () => {
+    const domain = 'again.restart.test';
+    await placed.namespaces('again-restart', 20);
+    const first = placed.start([domain]);
+    const root = await placed.bundle(first, domain, [placed.target('again-restart')]);
+    await placed.untilReady(domain);
+    await first.stop();
+    const from = placed.auditPosition();
+    const second = placed.start([domain]);
+    second.setAuthority(domain, known(domain, root));
+    await eventually(async () => {
+      const pages = placed
+        .audited(from, user)
+        .filter(({ requestURI }) => requestURI.includes('fieldSelector'));
+      return pages.length >= 2;
+    });
+    await placed.untilReady(domain);
+    const requests = placed.audited(from, user).filter(isWork);
+    expect(requests.filter(({ verb }) => !['list', 'watch'].includes(verb))).toEqual([]);
+    // Two pages of twenty, and the first lists of the watches.
+    expect(requests.filter(({ requestURI }) => requestURI.includes('fieldSelector'))).toHaveLength(2);
+  });
+
+  it('takes nothing away while one of its sources is not read yet', async () => {
+    const domain = 'grow.restart.test';
+    const names = await placed.namespaces('grow-restart', 2);
+    const first = placed.start([domain]);
+    const [one, two] = [await makeRoot(), await makeRoot()];
+    first.setAuthority('grow-one', known(domain, one));
+    first.setAuthority('grow-two', known(domain, two));
+    const targets = [placed.target('grow-restart')];
+    await apply(scene.kubectl, trustBundle(domain, ['grow-one', 'grow-two'], { targets }));
+    await placed.untilHolds(names, one, two);
+    await placed.untilReady(domain);
+    await first.stop();
+    const second = placed.start([domain]);
+    second.setAuthority('grow-one', known(domain, one));
+    second.setAuthority('grow-two', { state: 'pending', message: 'not read yet' });
+    const status = await placed.untilTarget(domain, { failing: 2, holding: 0 });
+    expect(status?.error).toContain('a source is not read yet');
+    await placed.untilHolds(names, one, two);
+    second.setAuthority('grow-two', known(domain, two));
+    await placed.untilReady(domain);
+  });
+});
+
+describe('a controller that finds nothing new', () => {
+  it('writes nothing and reads nothing beyond its watches', async () => {
+    const [domain, behind] = ['quiet.restart.test', 'behind.restart.test'];
+    await placed.namespaces('quiet-restart', 8);
+    const publisher = placed.start([domain, behind], { timing: { verifyMs: 500 } });
+    await placed.bundle(publisher, domain, [placed.target('quiet-restart')]);
+    await placed.untilReady(domain);
+    const from = placed.auditPosition();
+    for (let round = 0; round < 20; round += 1) publisher.controller.resync();
+    // A change of another bundle comes out behind all of these reconciles.
+    await placed.namespaces('behind-restart', 1);
+    await placed.bundle(publisher, behind, [placed.target('behind-restart', { name: 'behind' })]);
+    await placed.untilReady(behind);
+    const requests = placed.audited(from, user).filter(isWork);
+    expect(requests.map(({ requestURI }) => requestURI).filter((uri) => !uri.includes('behind'))).toEqual([]);
+  });
+});
