@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { type SourceSpec, sourceField, sourceKey } from '#bundles/bundle/source-spec.ts';
-import { deletionPolicyField, distinctTargets, targetField } from '#bundles/bundle/target-spec.ts';
+import {
+  deletionPolicyField,
+  distinctTargets,
+  fallbackField,
+  targetField,
+} from '#bundles/bundle/target-spec.ts';
 import { conditionsField, timeField } from '#errors/condition.ts';
 import { MangroveError } from '#errors/error.ts';
 import { trustDomainField } from '#errors/syntax.ts';
@@ -32,6 +37,7 @@ export const TrustBundleSpecSchema = withRules(
       .describe(
         'Percent of the roots that a change of the sources may take away unasked; more needs the annotation mangrove.dev/allow-removal with their fingerprints. Roots of a CertificateAuthority leave when it retires them, whatever stands here.',
       ),
+    fallback: fallbackField,
     deletionPolicy: deletionPolicyField,
   }),
   [distinctAuthorities, distinctTargets],
@@ -75,6 +81,9 @@ const targetStatus = z.object({
   apiVersion: z.string().max(128).optional().describe('API version that it is written in.'),
   hash: sha256Field.optional().describe('SHA-256 of the bundle that was read back from it, hex.'),
   lastVerifiedTime: timeField.optional().describe('When it was last read back and found to hold the bundle.'),
+  firstVerifiedTime: timeField
+    .optional()
+    .describe('When a namespace was first seen to hold the bundle; a fallback goes on from then.'),
   error: z.string().max(4096).optional().describe('Why it does not hold the bundle now.'),
   namespaces: z.int().min(0).optional().describe('Namespaces that the selector selects.'),
   holding: z.int().min(0).optional().describe('How many of them were seen to hold the bundle.'),
@@ -110,7 +119,7 @@ export const TrustBundleStatusSchema = z
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['kind', 'name'] }),
     targets: z
       .array(targetStatus)
-      .max(16)
+      .max(64)
       .optional()
       .describe('Each target as last read back.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['kind', 'name'] }),

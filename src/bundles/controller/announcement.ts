@@ -124,12 +124,13 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
 
   function target(object: TrustBundle, report: TargetReport): void {
     const bundle = object.metadata.name;
-    const { error, verifiedAt, written, placements } = report;
+    const { error, verifiedAt, written, placements, coveredBy } = report;
     const name = metricName(report);
     // Its counts change with every namespace: that is for the status to tell.
     if (error?.code !== 'BUNDLE_TARGET_PENDING') fault(object, targetId(report), error);
-    if (placements === undefined && error !== undefined) observer.published?.(bundle, name, 'failed');
-    else if (verifiedAt !== undefined) observer.verified?.(bundle, name, verifiedAt / 1000);
+    if (placements === undefined && error !== undefined) {
+      if (coveredBy === undefined) observer.published?.(bundle, name, 'failed');
+    } else if (verifiedAt !== undefined) observer.verified?.(bundle, name, verifiedAt / 1000);
     if (placements !== undefined) many(object, report, placements);
     if (written === undefined) return;
     observer.published?.(bundle, name, written === 'repaired' ? 'repaired' : 'written');

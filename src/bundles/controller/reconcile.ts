@@ -7,13 +7,14 @@ import { recallPublished, recallSource } from '#bundles/controller/recall.ts';
 import { type SourcePlaces, sourcesOf } from '#bundles/controller/sources.ts';
 import { type Findings, needsWrite, trustBundleStatus } from '#bundles/controller/status.ts';
 import type { TargetTools } from '#bundles/controller/target.ts';
-import type { TargetReport } from '#bundles/controller/target-report.ts';
+import { isFailing, type TargetReport } from '#bundles/controller/target-report.ts';
 import type { Targets } from '#bundles/controller/targets.ts';
 import { type Assembly, assemble } from '#bundles/source/assembly.ts';
 import { createSourceMemory, type SourceMemory, type SourceReading } from '#bundles/source/memory.ts';
 import { CONSENT_ANNOTATION, consentOf, type LastPublished } from '#bundles/source/shrink.ts';
 import type { Source } from '#bundles/source/source.ts';
 import { errorCode } from '#errors/error.ts';
+import type { NamedTarget } from '#bundles/target/named-target.ts';
 import type { ReconcileResult } from '#kube/controller.ts';
 import { ignoreNotFound, isNotFound } from '#kube/error.ts';
 import { trustBundles } from '#kube/resource.ts';
@@ -24,6 +25,12 @@ export interface ReconcilerOptions {
   readonly places: SourcePlaces;
   readonly targets: Targets;
   readonly announcer: Announcer;
+  /** PEM of those of these roots that other targets than ClusterTrustBundles hold. */
+  readonly elsewhere: (
+    targets: readonly NamedTarget[],
+    fingerprints: readonly string[],
+    signal: AbortSignal,
+  ) => Promise<string>;
   /** Targets are looked at, and the times in the status renewed, at least this often; ms. */
   readonly verifyMs: number;
 }
@@ -40,6 +47,8 @@ export interface Reconciler {
 interface Memory {
   readonly uid: string | undefined;
   readonly sources: SourceMemory;
+  /** PEM of what was published before the start and no watch shows; undefined until it was looked for. */
+  elsewhere: string | undefined;
   /** What every target held when all was well last; undefined before that. */
   before: LastPublished | undefined;
 }
@@ -60,18 +69,30 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const known = memories.get(name);
     if (known !== undefined && known.uid === uid) return known;
     const recall = (source: string) =>
-      recallSource(source, bundles.getByKey(name)?.object.status, publishedBy(entry));
+      recallSource(source, bundles.getByKey(name)?.object.status, publishedBy(entry, memory));
     const sources = createSourceMemory({ trustDomain, now: () => clock.wall(), recall });
-    const memory: Memory = { uid, sources, before: undefined };
+    const memory: Memory = { uid, sources, elsewhere: undefined, before: undefined };
     memories.set(name, memory);
     return memory;
   }
 
-  /** PEM of the targets, as the watch shows them. */
-  function publishedBy({ targets }: TrustBundleEntry): string[] {
-    return targets
+  /** PEM of the targets, as the watch shows them, and as they were found at the start. */
+  function publishedBy({ targets }: TrustBundleEntry, { elsewhere = '' }: Memory): string[] {
+    const watched = targets
       .filter(({ kind }) => kind === 'clusterTrustBundle')
       .map(({ name }) => api.cache()?.get(undefined, name)?.spec.trustBundle ?? '');
+    return [...watched, elsewhere];
+  }
+
+  /** Where no ClusterTrustBundle is, what was published is in ConfigMaps alone. */
+  async function lookElsewhere({ object, targets }: TrustBundleEntry, signal: AbortSignal): Promise<string> {
+    const { anchors = [] } = object.status ?? {};
+    if (!api.isAbsent() || anchors.length === 0) return '';
+    return options.elsewhere(
+      targets,
+      anchors.map(({ sha256 }) => sha256),
+      signal,
+    );
   }
 
   async function find(entry: TrustBundleEntry, signal: AbortSignal): Promise<Findings> {
@@ -79,10 +100,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     if (spec === undefined) return { invalid: entry.invalid };
     const { trustDomain } = spec;
     const memory = memoryOf(entry, trustDomain);
+    memory.elsewhere ??= await lookElsewhere(entry, signal);
     const sources = sourcesOf(object.metadata.name, spec, places);
     const readings = await memory.sources.read(sources);
     const now = clock.wall();
-    const before = memory.before ?? recallPublished(object.status, publishedBy(entry), now);
+    const before = memory.before ?? recallPublished(object.status, publishedBy(entry, memory), now);
     const assembly = assemble(trustDomain, readings, Math.floor(now / 1000), {
       before,
       limitPercent: spec.maxShrinkPercent,
@@ -188,7 +210,7 @@ function isPublished(
   assembly: Assembly,
   targets: readonly TargetReport[],
 ): assembly is Assembly & { readonly bundle: Bundle } {
-  return assembly.bundle !== undefined && targets.every(({ error }) => error === undefined);
+  return assembly.bundle !== undefined && !targets.some(isFailing);
 }
 
 /**

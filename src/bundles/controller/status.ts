@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Anchor } from '#bundles/bundle/anchor.ts';
 import { bundleHash } from '#bundles/bundle/bundle.ts';
 import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
-import type { TargetReport } from '#bundles/controller/target-report.ts';
+import { isFailing, type TargetReport } from '#bundles/controller/target-report.ts';
+import { errorText, MAX_ERROR, targetStatus } from '#bundles/controller/target-status.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
 import type { SourceReading } from '#bundles/source/memory.ts';
 import { withheldError } from '#bundles/source/shrink.ts';
@@ -33,9 +34,7 @@ export interface StatusContext {
 
 /** Limits of the CRD. */
 const MAX_ANCHORS = 512;
-const MAX_ERROR = 4096;
 const MAX_SUBJECT = 1024;
-const MAX_PLACEMENT_ERROR = 512;
 
 /** The status that tells what was found, with what is still true of the one before. */
 export function trustBundleStatus(findings: Findings, context: StatusContext): TrustBundleStatus {
@@ -50,7 +49,7 @@ export function trustBundleStatus(findings: Findings, context: StatusContext): T
       ? kept(before)
       : { hash: bundle.sha256, anchors: anchorStatus(bundle.anchors, findings, context) }),
     sources: readings.map((reading) => sourceStatus(reading, before)),
-    targets: targets.map(targetStatus),
+    targets: targets.map((target) => targetStatus(target, before, context.now)),
     conditions: conditions(findings, context),
   };
 }
@@ -124,32 +123,6 @@ function hashOf(anchors: readonly Anchor[]): string {
   return bundleHash(new Map(anchors.map(({ sha256, der }) => [sha256, der])));
 }
 
-function targetStatus(report: TargetReport): NonNullable<TrustBundleStatus['targets']>[number] {
-  const { kind, name, apiVersion, hash, verifiedAt, error, placements } = report;
-  return {
-    kind,
-    name,
-    ...(apiVersion !== undefined && { apiVersion }),
-    ...(hash !== undefined && { hash }),
-    ...(verifiedAt !== undefined && { lastVerifiedTime: formatTime(verifiedAt) }),
-    ...(error !== undefined && { error: errorText(error) }),
-    ...(placements !== undefined && placementStatus(placements)),
-  };
-}
-
-function placementStatus({ namespaces, holding, failing, failures }: PlacementSummary) {
-  const told = failures.map(({ namespace, error }) => ({
-    namespace,
-    error: errorText(error).slice(0, MAX_PLACEMENT_ERROR),
-  }));
-  return { namespaces, holding, failing, ...(told.length > 0 && { failures: told }) };
-}
-
-/** What is wrong and what to do about it. */
-function errorText(error: unknown): string {
-  return advice(error).slice(0, MAX_ERROR);
-}
-
 type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
 function conditions(findings: Findings, { before, generation, now }: StatusContext): Condition[] {
@@ -172,14 +145,24 @@ function conditions(findings: Findings, { before, generation, now }: StatusConte
 function published(findings: Findings): Told {
   if ('invalid' in findings) return failed('Published', findings.invalid);
   const { targets } = findings;
-  const failing = targets.filter((target) => target.error !== undefined);
+  const failing = targets.filter(isFailing);
   if (failing.length > 0) {
     const [first] = failing;
     const others = failing.length === 1 ? '' : ` (${failing.length} of ${targets.length} targets fail)`;
-    return failed('Published', first?.error, `${refusals(first?.placements)}${others}`);
+    return failed('Published', first?.error, `${refusals(first?.placements)}${others}${standsIn(targets)}`);
   }
-  const count = targets.length === 1 ? 'The target holds' : `All ${targets.length} targets hold`;
-  return { type: 'Published', status: 'True', reason: 'Published', message: `${count} the bundle.` };
+  const holding = targets.filter(({ coveredBy }) => coveredBy === undefined).length;
+  const count = holding === 1 ? 'The target holds' : `All ${holding} targets hold`;
+  const message = `${count} the bundle.${standsIn(targets)}`;
+  return { type: 'Published', status: 'True', reason: 'Published', message };
+}
+
+function standsIn(targets: readonly TargetReport[]): string {
+  const covered = targets.filter(({ coveredBy }) => coveredBy !== undefined);
+  const [first] = covered;
+  if (first === undefined) return '';
+  const names = covered.map(({ kind, name }) => `${kindNames[kind]} ${name}`).join(', ');
+  return ` ${first.coveredBy} stands for ${names}, for the API server serves no ClusterTrustBundles.`;
 }
 
 function refusals(placements: PlacementSummary | undefined): string {

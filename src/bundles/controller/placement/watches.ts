@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { PlacementKind } from '#bundles/target/named-target.ts';
 import { OWNER_LABEL } from '#bundles/target/placed-object.ts';
 import type { Observed } from '#bundles/target/placement.ts';
-import { type ErrorCode, MangroveError } from '#errors/error.ts';
+import { MangroveError } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
 import { type Followed, follow } from '#kube/follow.ts';
@@ -24,6 +24,12 @@ export interface SeenObject {
   /** Value of the label by which it belongs to a TrustBundle. */
   readonly owner: string;
 }
+
+/** What grants the rights to targets of a kind. */
+const components: Readonly<Record<PlacementKind, string>> = {
+  configMap: 'configmap-targets',
+  secret: 'secret-targets',
+};
 
 export interface WatchesOptions {
   readonly client: KubeClient;
@@ -118,14 +124,18 @@ export function createPlacementWatches(options: WatchesOptions): PlacementWatche
   function requirement(
     watch: Pick<Watch<never>, 'reflector' | 'failure'> | undefined,
     what: string,
+    kind: PlacementKind,
   ): MangroveError | undefined {
     if (watch?.reflector.hasSynced() === true) return undefined;
     const failure = watch?.failure();
     if (failure === undefined)
       return new MangroveError('BUNDLE_TARGET_PENDING', `${what} are not listed yet`);
-    const code: ErrorCode =
-      failure === 'KUBE_FORBIDDEN' ? 'BUNDLE_TARGET_FORBIDDEN' : 'BUNDLE_TARGET_UNAVAILABLE';
-    return new MangroveError(code, `${what} cannot be watched (${failure})`);
+    const message = `${what} cannot be watched (${failure})`;
+    if (failure !== 'KUBE_FORBIDDEN') return new MangroveError('BUNDLE_TARGET_UNAVAILABLE', message);
+    return new MangroveError(
+      'BUNDLE_TARGET_FORBIDDEN',
+      `${message}: manifests/components/${components[kind]} is not applied`,
+    );
   }
 
   return {
@@ -145,8 +155,8 @@ export function createPlacementWatches(options: WatchesOptions): PlacementWatche
       return contact !== undefined && clock.monotonic() - contact <= staleMs;
     },
     hindrance: (kind) =>
-      requirement(spaces, 'namespaces') ??
-      (kind === 'configMap' ? requirement(maps, 'the ConfigMaps of all namespaces') : undefined),
+      requirement(spaces, 'namespaces', kind) ??
+      (kind === 'configMap' ? requirement(maps, 'the ConfigMaps of all namespaces', kind) : undefined),
     async done() {
       await Promise.all([spaces?.reflector.done, maps?.reflector.done]);
     },
