@@ -80,6 +80,14 @@ export const bundlesErrors = {
     'ShrinkWithheld',
     'Put the roots back into their source; or, if they may leave, name their fingerprints in the annotation mangrove.dev/allow-removal of the TrustBundle, separated by commas. spec.maxShrinkPercent says how much may leave unasked.',
   ),
+  BUNDLE_PROMOTION_UNKNOWN: misconfigured(
+    'PromotionUnknown',
+    'Set spec.promoted to status.hash, which is what the sources give now, after looking at it; or to status.promoted.hash, to keep what is promoted.',
+  ),
+  BUNDLE_PROMOTED_LOST: misconfigured(
+    'PromotedLost',
+    'Look at what the targets hold, which stays as it is; then set spec.promoted to status.hash, or put the roots back into a target by hand.',
+  ),
   BUNDLE_TARGET_FOREIGN: misconfigured(
     'TargetForeign',
     'Delete or rename the object, change the target, or set its adopt where it has one: Mangrove takes over nothing unasked.',

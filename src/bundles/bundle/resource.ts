@@ -8,7 +8,7 @@ import {
 } from '#bundles/bundle/target-spec.ts';
 import { conditionsField, timeField } from '#errors/condition.ts';
 import { MangroveError } from '#errors/error.ts';
-import { trustDomainField } from '#errors/syntax.ts';
+import { matching, trustDomainField } from '#errors/syntax.ts';
 import { describeIssues, immutable, type Rule, withRules } from '#errors/validation.ts';
 
 /** Of the other kinds only `parseTrustBundleSpec` says so: to compare selectors and PEM is beyond the cost that the API server grants. */
@@ -36,6 +36,13 @@ export const TrustBundleSpecSchema = withRules(
       .default(50)
       .describe(
         'Percent of the roots that a change of the sources may take away unasked; more needs the annotation mangrove.dev/allow-removal with their fingerprints. Roots of a CertificateAuthority leave when it retires them, whatever stands here.',
+      ),
+    promoted: withRules(z.string().min(64).max(64), [
+      matching('^[0-9a-f]{64}$', 'must be a hash as in status.hash: 64 hex digits in lower case'),
+    ])
+      .optional()
+      .describe(
+        'Hash of the bundle that every target but a canary holds, as in status.hash: what the sources give at that moment, until another hash is named. Absent: every target holds what the sources give.',
       ),
     fallback: fallbackField,
     deletionPolicy: deletionPolicyField,
@@ -101,6 +108,21 @@ const targetStatus = z.object({
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['namespace'] }),
 });
 
+const promotedStatus = z.object({
+  hash: sha256Field.describe('SHA-256 of the bundle as it was promoted, hex.'),
+  time: timeField.describe('When it was promoted.'),
+  anchors: z
+    .array(
+      z.object({
+        sha256: sha256Field.describe('Fingerprint of the root, hex.'),
+        notAfter: timeField.describe('End of its validity; it leaves the targets then.'),
+      }),
+    )
+    .max(2048)
+    .describe('Its roots.')
+    .meta({ 'x-kubernetes-list-type': 'atomic' }),
+});
+
 export const TrustBundleStatusSchema = z
   .object({
     observedGeneration: z.int().min(0).optional().describe('metadata.generation that this status is about.'),
@@ -123,6 +145,7 @@ export const TrustBundleStatusSchema = z
       .optional()
       .describe('Each target as last read back.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['kind', 'name'] }),
+    promoted: promotedStatus.optional().describe('What spec.promoted has promoted.'),
     conditions: conditionsField,
   })
   .describe('What is.');

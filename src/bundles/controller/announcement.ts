@@ -1,11 +1,13 @@
 import type { Logger } from 'pino';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { describePlace, type Place } from '#bundles/controller/placement/read.ts';
+import { describePending } from '#bundles/controller/promotion-status.ts';
 import type { Findings } from '#bundles/controller/status.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
 import { shortened } from '#bundles/source/filter.ts';
 import { withheldError } from '#bundles/source/shrink.ts';
+import type { Channels } from '#bundles/target/channels.ts';
 import { kindNames, targetId } from '#bundles/target/named-target.ts';
 import type { PlacementSummary } from '#bundles/target/placement-summary.ts';
 import { advice, type ErrorCode, errorCode, errorMessage, errorRow, MangroveError } from '#errors/error.ts';
@@ -20,6 +22,8 @@ export interface BundleObserver {
     states: ReadonlyMap<string, { readonly goodAt: number | undefined; readonly failing: boolean }>,
   ): void;
   withheld?(bundle: string, roots: number): void;
+  /** Whether live targets hold something else than what the sources give. */
+  promotion?(bundle: string, pending: boolean): void;
   verified?(bundle: string, target: string, at: number): void;
   published?(bundle: string, target: string, outcome: 'written' | 'repaired' | 'failed'): void;
   /** Of a target in many namespaces: how many hold it, refuse it, or are to come. */
@@ -122,6 +126,27 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     for (const { sha256 } of bundle?.anchors ?? []) fault(object, `anchor/${sha256}`, undefined);
   }
 
+  /** Each promotion is said when it becomes possible, when it is made, and when it is in vain. */
+  function promotion(object: TrustBundle, { promotion, live }: Channels): void {
+    const { name, uid = '' } = object.metadata;
+    const { state } = promotion;
+    if (state === 'unread') return;
+    observer.promotion?.(name, state === 'pending' || state === 'refused');
+    fault(object, 'promotion', state === 'refused' ? promotion.error : undefined);
+    const before = said.get(uid);
+    const now = state === 'pending' ? describePending(promotion) : state;
+    const last = before?.get('promoted');
+    if (last === now) return;
+    before?.set('promoted', now);
+    const waited = last !== undefined && last !== 'unasked';
+    if (state !== 'pending' && !(state === 'promoted' && waited)) return;
+    const hash = live.bundle?.sha256 ?? '';
+    const message = state === 'pending' ? now : `Live targets get the bundle ${hash.slice(0, 8)}`;
+    const reason = state === 'pending' ? 'PromotionPending' : 'Promoted';
+    log.info({ trustBundle: name, hash }, message);
+    events.record(object, { type: 'Normal', reason, message });
+  }
+
   function target(object: TrustBundle, report: TargetReport): void {
     const bundle = object.metadata.name;
     const { error, verifiedAt, written, placements, coveredBy } = report;
@@ -170,6 +195,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
       if ('invalid' in findings) return;
       sources(object, findings);
       for (const report of findings.targets) target(object, report);
+      promotion(object, findings.channels);
     },
     consented(object, fingerprints) {
       log.info(

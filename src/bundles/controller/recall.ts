@@ -4,6 +4,21 @@ import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
 import type { Recalled } from '#bundles/source/memory.ts';
 import { isOurs, type LastPublished, type Published } from '#bundles/source/shrink.ts';
 
+const block = /-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g;
+
+/**
+ * The roots in these PEM texts. Whoever edited one, a root in it is proven by its fingerprint; so what else there is, is passed by.
+ * @param published PEM of the targets
+ */
+export function shownRoots(published: readonly string[]): ReadonlyMap<string, Anchor> {
+  const roots = new Map<string, Anchor>();
+  for (const [, base64 = ''] of published.flatMap((pem) => [...pem.matchAll(block)])) {
+    const anchor = readable(Buffer.from(base64, 'base64'));
+    if (anchor !== undefined) roots.set(anchor.sha256, anchor);
+  }
+  return roots;
+}
+
 /** What was published last, by the status, with the bytes that the targets show. */
 export function recallPublished(
   status: TrustBundleStatus | undefined,

@@ -1,9 +1,10 @@
 import type { Bundle } from '#bundles/bundle/bundle.ts';
-import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import type { Anchor } from '#bundles/bundle/anchor.ts';
+import type { TrustBundle, TrustBundleSpec } from '#bundles/bundle/resource.ts';
 import type { Announcer } from '#bundles/controller/announcement.ts';
 import type { TrustBundleCache, TrustBundleEntry } from '#bundles/controller/entry.ts';
 import { deletesTargets, finalized, isEnding } from '#bundles/controller/finalizer.ts';
-import { recallPublished, recallSource } from '#bundles/controller/recall.ts';
+import { recallPublished, recallSource, shownRoots } from '#bundles/controller/recall.ts';
 import { type SourcePlaces, sourcesOf } from '#bundles/controller/sources.ts';
 import { type Findings, needsWrite, trustBundleStatus } from '#bundles/controller/status.ts';
 import type { TargetTools } from '#bundles/controller/target.ts';
@@ -14,6 +15,7 @@ import { createSourceMemory, type SourceMemory, type SourceReading } from '#bund
 import { CONSENT_ANNOTATION, consentOf, type LastPublished } from '#bundles/source/shrink.ts';
 import type { Source } from '#bundles/source/source.ts';
 import { errorCode } from '#errors/error.ts';
+import { type Channels, channelsOf } from '#bundles/target/channels.ts';
 import type { NamedTarget } from '#bundles/target/named-target.ts';
 import type { ReconcileResult } from '#kube/controller.ts';
 import { ignoreNotFound, isNotFound } from '#kube/error.ts';
@@ -49,6 +51,8 @@ interface Memory {
   readonly sources: SourceMemory;
   /** PEM of what was published before the start and no watch shows; undefined until it was looked for. */
   elsewhere: string | undefined;
+  /** Of what is promoted. */
+  kept: readonly Anchor[];
   /** What every target held when all was well last; undefined before that. */
   before: LastPublished | undefined;
 }
@@ -71,7 +75,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const recall = (source: string) =>
       recallSource(source, bundles.getByKey(name)?.object.status, publishedBy(entry, memory));
     const sources = createSourceMemory({ trustDomain, now: () => clock.wall(), recall });
-    const memory: Memory = { uid, sources, elsewhere: undefined, before: undefined };
+    const memory: Memory = { uid, sources, elsewhere: undefined, kept: [], before: undefined };
     memories.set(name, memory);
     return memory;
   }
@@ -84,15 +88,40 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     return [...watched, elsewhere];
   }
 
-  /** Where no ClusterTrustBundle is, what was published is in ConfigMaps alone. */
-  async function lookElsewhere({ object, targets }: TrustBundleEntry, signal: AbortSignal): Promise<string> {
-    const { anchors = [] } = object.status ?? {};
-    if (!api.isAbsent() || anchors.length === 0) return '';
-    return options.elsewhere(
-      targets,
-      anchors.map(({ sha256 }) => sha256),
-      signal,
+  /** What no watch shows of what is promoted; and where no ClusterTrustBundle is, all that was published is in ConfigMaps alone. */
+  async function lookElsewhere(
+    entry: TrustBundleEntry,
+    memory: Memory,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { anchors = [], promoted } = entry.object.status ?? {};
+    const wanted = [...(promoted?.anchors ?? []), ...(api.isAbsent() ? anchors : [])];
+    if (wanted.length === 0) return '';
+    const shown = shownRoots(publishedBy(entry, memory));
+    const missing = wanted.map(({ sha256 }) => sha256).filter((sha256) => !shown.has(sha256));
+    return missing.length === 0 ? '' : options.elsewhere(entry.targets, missing, signal);
+  }
+
+  /** What live targets should hold, and canaries. */
+  function channelsNow(
+    entry: TrustBundleEntry,
+    { trustDomain, promoted: wanted }: TrustBundleSpec,
+    assembly: Assembly,
+    memory: Memory,
+  ): Channels {
+    const before = entry.object.status?.promoted;
+    const near = new Map(
+      [...memory.kept, ...(assembly.bundle?.anchors ?? [])].map((one) => [one.sha256, one]),
     );
+    const isNear = before === undefined || before.anchors.every(({ sha256 }) => near.has(sha256));
+    const bytes = isNear ? near : new Map([...shownRoots(publishedBy(entry, memory)), ...near]);
+    const isComplete = api.cache() !== undefined || api.isAbsent();
+    const question = { trustDomain, wanted, assembly, before, bytes, isComplete, now: clock.wall() };
+    const channels = channelsOf(question);
+    memory.kept = channels.kept;
+    // Somebody may put them back by hand.
+    if (errorCode(channels.live.error) === 'BUNDLE_PROMOTED_LOST') memory.elsewhere = undefined;
+    return channels;
   }
 
   async function find(entry: TrustBundleEntry, signal: AbortSignal): Promise<Findings> {
@@ -100,7 +129,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     if (spec === undefined) return { invalid: entry.invalid };
     const { trustDomain } = spec;
     const memory = memoryOf(entry, trustDomain);
-    memory.elsewhere ??= await lookElsewhere(entry, signal);
+    memory.elsewhere ??= await lookElsewhere(entry, memory, signal);
     const sources = sourcesOf(object.metadata.name, spec, places);
     const readings = await memory.sources.read(sources);
     const now = clock.wall();
@@ -114,9 +143,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         ...spec.sources.flatMap(({ exclude = [] }) => exclude),
       ],
     });
-    const reports = await targets.settle(entry, { trustDomain, assembly, signal });
+    const channels = channelsNow(entry, spec, assembly, memory);
+    const reports = await targets.settle(entry, { trustDomain, channels, signal });
     memory.before = publishedNow(assembly, reports, readings, before) ?? memory.before;
-    return { readings, assembly, targets: reports, pollMs: pollMsOf(sources, readings) };
+    return { readings, assembly, channels, targets: reports, pollMs: pollMsOf(sources, readings) };
   }
 
   /** A consent works once: what it named is gone from every target, so it is taken away. */
@@ -154,7 +184,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
 
   function nextLookMs(findings: Findings): number {
     if ('invalid' in findings) return verifyMs;
-    const changesMs = findings.assembly.changesAt * 1000 - clock.wall();
+    const changesMs = findings.channels.announced ? 0 : findings.channels.changesAt * 1000 - clock.wall();
     const retries = findings.targets.map(({ retryMs }) => retryMs ?? verifyMs);
     return Math.max(Math.min(verifyMs, changesMs, findings.pollMs, ...retries), MIN_REQUEUE_MS);
   }

@@ -3,10 +3,12 @@ import type { Anchor } from '#bundles/bundle/anchor.ts';
 import { bundleHash } from '#bundles/bundle/bundle.ts';
 import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
 import { isFailing, type TargetReport } from '#bundles/controller/target-report.ts';
+import { promotionTold, type Told } from '#bundles/controller/promotion-status.ts';
 import { errorText, MAX_ERROR, targetStatus } from '#bundles/controller/target-status.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
 import type { SourceReading } from '#bundles/source/memory.ts';
 import { withheldError } from '#bundles/source/shrink.ts';
+import type { Channels } from '#bundles/target/channels.ts';
 import { kindNames } from '#bundles/target/named-target.ts';
 import type { PlacementSummary } from '#bundles/target/placement-summary.ts';
 import { advice, errorRow } from '#errors/error.ts';
@@ -19,6 +21,7 @@ export type Findings =
   | {
       readonly readings: readonly SourceReading[];
       readonly assembly: Assembly;
+      readonly channels: Channels;
       readonly targets: readonly TargetReport[];
       /** How soon to look again at sources that tell nobody of their changes; ms. */
       readonly pollMs: number;
@@ -41,8 +44,9 @@ export function trustBundleStatus(findings: Findings, context: StatusContext): T
   const { before, generation } = context;
   const observed = generation === undefined ? {} : { observedGeneration: generation };
   if ('invalid' in findings) return { ...before, ...observed, conditions: conditions(findings, context) };
-  const { readings, assembly, targets } = findings;
+  const { readings, assembly, channels, targets } = findings;
   const { bundle } = assembly;
+  const { promoted } = channels;
   return {
     ...observed,
     ...(bundle === undefined
@@ -50,6 +54,7 @@ export function trustBundleStatus(findings: Findings, context: StatusContext): T
       : { hash: bundle.sha256, anchors: anchorStatus(bundle.anchors, findings, context) }),
     sources: readings.map((reading) => sourceStatus(reading, before)),
     targets: targets.map((target) => targetStatus(target, before, context.now)),
+    ...(promoted !== undefined && { promoted }),
     conditions: conditions(findings, context),
   };
 }
@@ -123,14 +128,17 @@ function hashOf(anchors: readonly Anchor[]): string {
   return bundleHash(new Map(anchors.map(({ sha256, der }) => [sha256, der])));
 }
 
-type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
-
 function conditions(findings: Findings, { before, generation, now }: StatusContext): Condition[] {
   const known: readonly Condition[] = (before?.conditions ?? []).map(({ observedGeneration, ...rest }) => ({
     ...rest,
     ...(observedGeneration !== undefined && { observedGeneration }),
   }));
-  const told = [published(findings), ready(findings), ...conflicted(findings, known)];
+  const told = [
+    published(findings),
+    ready(findings),
+    ...conflicted(findings, known),
+    ...('invalid' in findings ? [] : promotionTold(findings.channels, known)),
+  ];
   return told.reduce<Condition[]>(
     (conditions, one) =>
       setCondition(
@@ -173,14 +181,15 @@ function refusals(placements: PlacementSummary | undefined): string {
 function ready(findings: Findings): Told {
   const unpublished = published(findings);
   if ('invalid' in findings || unpublished.status !== 'True') return { ...unpublished, type: 'Ready' };
-  const { readings, assembly } = findings;
+  const { readings, assembly, channels } = findings;
   const bad = readings.find((reading) => reading.error !== undefined);
   if (bad !== undefined)
     return failed('Ready', bad.error, ` Source ${bad.name} keeps its last good content.`);
+  if (assembly.bundle === undefined) return failed('Ready', assembly.error);
   const withheld = withheldError(assembly.withheld);
   if (withheld !== undefined) return failed('Ready', withheld);
   const out = [...leftOut('expired', assembly.expired), ...leftOut('not yet valid', assembly.early)].join('');
-  const count = assembly.bundle?.anchors.length ?? 0;
+  const count = channels.live.bundle?.anchors.length ?? assembly.bundle.anchors.length;
   const message = `${count} ${count === 1 ? 'root is' : 'roots are'} published.${out}`;
   return { type: 'Ready', status: 'True', reason: 'Published', message };
 }

@@ -8,7 +8,7 @@ import { retire } from '#bundles/controller/retired-target.ts';
 import { settleTarget, type TargetTools } from '#bundles/controller/target.ts';
 import { hasten, newTargetMemory, type TargetMemory } from '#bundles/controller/target-memory.ts';
 import { type TargetReport, unseenTarget } from '#bundles/controller/target-report.ts';
-import type { Assembly } from '#bundles/source/assembly.ts';
+import { type Channels, contentFor } from '#bundles/target/channels.ts';
 import { fallbackOf, isTold, standIn, toldOf } from '#bundles/target/fallback.ts';
 import {
   type ClusterTrustBundleTarget,
@@ -31,7 +31,7 @@ export interface TargetsOptions {
 /** What is to be published, and for how long one may try. */
 export interface Settlement {
   readonly trustDomain: string;
-  readonly assembly: Assembly;
+  readonly channels: Pick<Channels, 'canary' | 'live'>;
   readonly signal: AbortSignal;
 }
 
@@ -65,9 +65,9 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
   function settleOne(
     target: ClusterTrustBundleTarget | FileTarget,
     owner: string,
-    { trustDomain, assembly, signal }: Settlement,
+    { trustDomain, channels, signal }: Settlement,
   ): Promise<TargetReport> {
-    const { bundle, error: bundleError, partial: growOnly } = assembly;
+    const { bundle, error: bundleError, partial: growOnly } = contentFor(target, channels);
     const id = targetId(target);
     const wish = { owner, bundle, bundleError, growOnly, verdict: verdictOn(id, bundles) };
     const memory = memoryOf(owner, id);
@@ -110,13 +110,13 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
   function settlePlaced(
     targets: readonly NamedTarget[],
     owner: string,
-    { assembly }: Settlement,
+    { channels }: Settlement,
     prunes: boolean,
   ) {
     const placed = targets.filter(({ kind }) => kind === 'configMap' || kind === 'secret');
     const wanted = placed.flatMap((target) =>
       target.kind === 'configMap' || target.kind === 'secret'
-        ? [orders.of(target, owner, assembly, prunes)]
+        ? [orders.of(target, owner, contentFor(target, channels), prunes)]
         : [],
     );
     const reports = placements.settle(owner, wanted);
