@@ -163,7 +163,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
       if (object !== undefined) announcer.placed(object, { kind, namespace, name, ...written });
     },
     onProgress: (owner) => queue.addAfter(owner, timing.progressMs),
-    onReady: () => resync(),
+    onWatchChange: () => resync(),
     step: options.step,
   });
   const tools = { client, api, clock, random, staleMs: timing.staleMs, step: options.step };

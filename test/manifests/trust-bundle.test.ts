@@ -118,6 +118,11 @@ const refusedBundles: readonly [string, Spec, string][] = [
     targets({ file: { name: 'roots' } }, { file: { name: 'roots', format: 'jwks' } }),
     twice,
   ],
+  [
+    'the ConfigMap of Kubernetes',
+    placed({ name: 'kube-root-ca.crt' }),
+    'kube-root-ca.crt belongs to Kubernetes',
+  ],
   ['a ConfigMap of a strange name', placed({ name: 'A' }), 'must be the name of a ConfigMap'],
   [
     'a Secret of a strange name',

@@ -88,6 +88,12 @@ function marksField(maxValue: number) {
   ]).optional();
 }
 
+const notOfKubernetes: Rule<string> = {
+  cel: "self != 'kube-root-ca.crt'",
+  message: 'kube-root-ca.crt belongs to Kubernetes, which would write it back: use another name',
+  holds: (name) => name !== 'kube-root-ca.crt',
+};
+
 const placementFields = {
   namespaceSelector: labelSelectorFields.describe(
     'Labels of the namespaces that get the object; {} means every namespace.',
@@ -112,7 +118,7 @@ const targetFields = z.object({
     .describe('A ClusterTrustBundle, which the kubelet projects into pods.'),
   configMap: z
     .object({
-      name: objectNameField(253, 'the name of a ConfigMap')
+      name: withRules(objectNameField(253, 'the name of a ConfigMap'), [notOfKubernetes])
         .optional()
         .describe('Name of the object; mangrove-trust- and the trust domain when absent.'),
       ...placementFields,

@@ -5,10 +5,11 @@ import { fileAnchors } from '#bundles/controller/source-files.ts';
 import type { SourceObjectKind, SourceObjects } from '#bundles/controller/source-objects.ts';
 import { type AuthorityLookup, authorityAnchors } from '#bundles/source/authority.ts';
 import { clusterTrustBundleAnchors, isMeant, type Reader } from '#bundles/source/cluster-trust-bundle.ts';
-import { named, objectAnchors } from '#bundles/source/object.ts';
+import { named, objectAnchors, type SourceObject } from '#bundles/source/object.ts';
 import { publicRoots } from '#bundles/source/public-roots.ts';
 import type { Source, SourceContent } from '#bundles/source/source.ts';
 import { namedTargets } from '#bundles/target/named-target.ts';
+import { OWNER_LABEL, ownerLabel } from '#bundles/target/placed-object.ts';
 import { MangroveError } from '#errors/error.ts';
 
 /** Where sources of each kind are read from. */
@@ -53,8 +54,8 @@ async function read(spec: SourceSpec, reader: Reader, places: SourcePlaces): Pro
     const found = places.authorities(authority.name);
     return { anchors: authorityAnchors(authority.name, reader.trustDomain, found) };
   }
-  if (configMap !== undefined) return readObjects('configMap', configMap, places);
-  if (secret !== undefined) return readObjects('secret', secret, places);
+  if (configMap !== undefined) return readObjects('configMap', configMap, reader, places);
+  if (secret !== undefined) return readObjects('secret', secret, reader, places);
   if (inline !== undefined) return { anchors: named(`inline ${inline.name}`, inline.pem) };
   if (file !== undefined) return { anchors: await fileAnchors(places.directory, file.name) };
   if (clusterTrustBundle !== undefined) {
@@ -68,10 +69,20 @@ async function read(spec: SourceSpec, reader: Reader, places: SourcePlaces): Pro
 async function readObjects(
   kind: SourceObjectKind,
   query: NonNullable<SourceSpec['configMap']>,
+  reader: Reader,
   { objects, namespace }: SourcePlaces,
 ): Promise<SourceContent> {
   const selection = { ...query, kind: kind === 'secret' ? 'Secret' : 'ConfigMap', namespace };
-  return { anchors: objectAnchors(selection, await objects.find(kind, query)) };
+  const found = await objects.find(kind, query);
+  requireOthers(selection.kind, found, reader);
+  return { anchors: objectAnchors(selection, found) };
+}
+
+/** Who reads what it writes never forgets a root again. @throws MangroveError BUNDLE_SOURCE_OWN_TARGET */
+function requireOthers(kind: string, objects: readonly SourceObject[], reader: Reader): void {
+  const own = objects.find(({ labels }) => labels[OWNER_LABEL] === ownerLabel(reader.name));
+  if (own === undefined) return;
+  throw new MangroveError('BUNDLE_SOURCE_OWN_TARGET', `${kind} ${own.name} is a target of this TrustBundle`);
 }
 
 /** Every ClusterTrustBundle. @throws MangroveError BUNDLE_API_ABSENT, BUNDLE_API_UNKNOWN, BUNDLE_SOURCE_PENDING, BUNDLE_SOURCE_UNREADABLE */

@@ -193,3 +193,22 @@ describe('two TrustBundles that name one ConfigMap', () => {
     await scene.untilCondition(domain, 'Conflicted', { status: 'False' });
   });
 });
+
+describe('a TrustBundle whose source is its own target', () => {
+  it('is told so, and goes on publishing', async () => {
+    const domain = 'loop.owned.test';
+    const publisher = placed.start([domain]);
+    const root = await makeRoot();
+    publisher.setAuthority(domain, known(domain, root));
+    const labels = { loop: 'yes' };
+    const here = { matchLabels: { 'kubernetes.io/metadata.name': scene.sources } };
+    const spec = {
+      sources: [{ authority: { name: domain } }, { configMap: { selector: { matchLabels: labels } } }],
+      targets: [{ configMap: { name: 'loop', namespaceSelector: here, labels } }],
+    };
+    await apply(scene.kubectl, trustBundle(domain, [], spec));
+    await scene.untilCondition(domain, 'Ready', { status: 'False', reason: 'SourceIsTarget' });
+    await scene.untilCondition(domain, 'Published', { status: 'True' });
+    expect((await placed.configMap(scene.sources, 'loop')).data).toEqual({ 'ca.crt': pem(root) });
+  });
+});

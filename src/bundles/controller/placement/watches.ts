@@ -43,8 +43,8 @@ export interface WatchesOptions {
   readonly reserved: readonly string[];
   readonly onNamespace: (name: string) => void;
   readonly onObject: (seen: SeenObject) => void;
-  /** A first list is complete, or a watch stands again. */
-  readonly onReady: () => void;
+  /** A first list is complete, or a watch fails, or stands again. */
+  readonly onChange: () => void;
 }
 
 /**
@@ -87,20 +87,22 @@ export function createPlacementWatches(options: WatchesOptions): PlacementWatche
     const observer: ReflectorObserver = {
       ...told,
       failed(code) {
+        const news = failure !== code;
         failure = code;
         told.failed?.(code);
+        if (news) options.onChange();
       },
       state(state) {
         const again = state === 'watching' && failure !== undefined;
         if (state === 'watching') failure = undefined;
         told.state?.(state);
-        if (again) options.onReady();
+        if (again) options.onChange();
       },
     };
     const { client, log, signal } = options;
     const common = { client, log, signal, clock, observer, resource, transform, metadataOnly: true };
     const followed = follow<T>({ ...common, labelSelector });
-    followed.reflector.synced.then(options.onReady, () => undefined);
+    followed.reflector.synced.then(options.onChange, () => undefined);
     return { ...followed, failure: () => failure };
   }
 
