@@ -112,6 +112,7 @@ export function startPlacements(options: PlacementsOptions): Placements {
       concurrency: CONCURRENCY,
       reconcile: async (key, aborted) => {
         if (options.isLeader()) await worker.settle(key, aborted);
+        else worker.release(key);
       },
     }),
     startController<string>({

@@ -45,6 +45,8 @@ export interface Removals {
   take(wish: RemovalWish): ReadonlyMap<string, Leftover>;
   /** One object; a key that nobody wants to be gone is passed by. */
   run(key: string, signal: AbortSignal): Promise<void>;
+  /** It is not for us to do now: whoever wishes for it again begins anew. */
+  release(key: string): void;
   forget(owner: string): void;
 }
 
@@ -137,6 +139,7 @@ export function createRemovals(options: RemovalsOptions): Removals {
       }
       onProgress(removal.owner);
     },
+    release: (key) => void waiting.delete(key),
     forget(owner) {
       for (const [key, removal] of waiting) if (removal.owner === owner) waiting.delete(key);
     },
