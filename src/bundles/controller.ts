@@ -9,6 +9,7 @@ import {
   verdictIn,
 } from '#bundles/controller/entry.ts';
 import { isEnding } from '#bundles/controller/finalizer.ts';
+import { heldElsewhere } from '#bundles/controller/held-elsewhere.ts';
 import { startPlacements } from '#bundles/controller/placement/placements.ts';
 import { createReconciler } from '#bundles/controller/reconcile.ts';
 import { createGate } from '#bundles/controller/selection.ts';
@@ -172,7 +173,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
       if (object !== undefined) announcer.placed(object, { kind, namespace, name, ...written });
     },
     onProgress: (owner) => queue.addAfter(owner, timing.progressMs),
-    onReady: () => resync(),
+    onWatchChange: () => resync(),
     step: options.step,
   });
   const tools = { client, api, clock, random, staleMs: timing.staleMs, step: options.step };
@@ -184,6 +185,8 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     targets,
     places: { authorities: options.authorityAnchors, objects, ...options.sources, api, isFresh },
     announcer,
+    elsewhere: (targets, fingerprints, signal) =>
+      heldElsewhere(targets, fingerprints, { client, reserved, directory, signal }),
     verifyMs: timing.verifyMs,
   });
 
@@ -285,7 +288,14 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     standDown,
     verifyPublished: (trustDomain, anchorSha256, signal) =>
       verifyPublished(
-        { client, resource: () => api.resource(), reserved, directory, signal },
+        {
+          client,
+          resource: () => api.resource(),
+          isAbsent: () => api.isAbsent(),
+          reserved,
+          directory,
+          signal,
+        },
         trustDomain,
         anchorSha256,
       ),
@@ -302,6 +312,8 @@ function sameSpec(previous: TrustBundleEntry | undefined, current: TrustBundleEn
     generation !== undefined &&
     previous?.object.metadata.generation === generation &&
     previous.object.metadata.uid === uid &&
+    // A fallback begins by standing in the status.
+    previous.targets.length === current.targets.length &&
     previous.object.metadata.annotations?.[CONSENT_ANNOTATION] === annotations[CONSENT_ANNOTATION]
   );
 }

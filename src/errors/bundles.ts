@@ -88,6 +88,14 @@ export const bundlesErrors = {
     'ConsentInvalid',
     'Correct or remove what is named in the annotation mangrove.dev/allow-removal: it takes SHA-256 fingerprints of roots of this bundle, as in status.anchors, separated by commas.',
   ),
+  BUNDLE_PROMOTION_UNKNOWN: misconfigured(
+    'PromotionUnknown',
+    'Set spec.promoted to status.hash, which is what the sources give now, after looking at it; or to status.promoted.hash, to keep what is promoted.',
+  ),
+  BUNDLE_PROMOTED_LOST: misconfigured(
+    'PromotedLost',
+    'Look at what the targets hold, which stays as it is; then set spec.promoted to status.hash, or put the roots back into a target by hand.',
+  ),
   BUNDLE_TARGET_FOREIGN: misconfigured(
     'TargetForeign',
     'Delete or rename the object, change the target, or set its adopt where it has one: Mangrove takes over nothing unasked.',

@@ -1,9 +1,14 @@
 import { z } from 'zod';
 import { type SourceSpec, sourceField, sourceKey } from '#bundles/bundle/source-spec.ts';
-import { deletionPolicyField, distinctTargets, targetField } from '#bundles/bundle/target-spec.ts';
+import {
+  deletionPolicyField,
+  distinctTargets,
+  fallbackField,
+  targetField,
+} from '#bundles/bundle/target-spec.ts';
 import { conditionsField, timeField } from '#errors/condition.ts';
 import { MangroveError } from '#errors/error.ts';
-import { trustDomainField } from '#errors/syntax.ts';
+import { matching, trustDomainField } from '#errors/syntax.ts';
 import { describeIssues, immutable, type Rule, withRules } from '#errors/validation.ts';
 
 /** Of the other kinds only `parseTrustBundleSpec` says so: to compare selectors and PEM is beyond the cost that the API server grants. */
@@ -32,6 +37,14 @@ export const TrustBundleSpecSchema = withRules(
       .describe(
         'Percent of the roots that may leave the sources unasked within 24 hours; more needs the annotation mangrove.dev/allow-removal with their fingerprints. Roots of a CertificateAuthority leave when it retires them, whatever stands here.',
       ),
+    promoted: withRules(z.string().min(64).max(64), [
+      matching('^[0-9a-f]{64}$', 'must be a hash as in status.hash: 64 hex digits in lower case'),
+    ])
+      .optional()
+      .describe(
+        'Hash of the bundle that every target but a canary holds, as in status.hash: what the sources give at that moment, until another hash is named. Absent: every target holds what the sources give.',
+      ),
+    fallback: fallbackField,
     deletionPolicy: deletionPolicyField,
   }),
   [distinctAuthorities, distinctTargets],
@@ -97,6 +110,9 @@ const targetStatus = z.object({
   apiVersion: z.string().max(128).optional().describe('API version that it is written in.'),
   hash: sha256Field.optional().describe('SHA-256 of the bundle that was read back from it, hex.'),
   lastVerifiedTime: timeField.optional().describe('When it was last read back and found to hold the bundle.'),
+  firstVerifiedTime: timeField
+    .optional()
+    .describe('When a namespace was first seen to hold the bundle; a fallback goes on from then.'),
   error: z.string().max(4096).optional().describe('Why it does not hold the bundle now.'),
   namespaces: z.int().min(0).optional().describe('Namespaces that the selector selects.'),
   holding: z.int().min(0).optional().describe('How many of them were seen to hold the bundle.'),
@@ -112,6 +128,21 @@ const targetStatus = z.object({
     .optional()
     .describe('The first of those that refuse it, in order of their names.')
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['namespace'] }),
+});
+
+const promotedStatus = z.object({
+  hash: sha256Field.describe('SHA-256 of the bundle as it was promoted, hex.'),
+  time: timeField.describe('When it was promoted.'),
+  anchors: z
+    .array(
+      z.object({
+        sha256: sha256Field.describe('Fingerprint of the root, hex.'),
+        notAfter: timeField.describe('End of its validity; it leaves the targets then.'),
+      }),
+    )
+    .max(2048)
+    .describe('Its roots.')
+    .meta({ 'x-kubernetes-list-type': 'atomic' }),
 });
 
 export const TrustBundleStatusSchema = z
@@ -141,10 +172,11 @@ export const TrustBundleStatusSchema = z
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['kind', 'name'] }),
     targets: z
       .array(targetStatus)
-      .max(16)
+      .max(64)
       .optional()
       .describe('Each target as last read back.')
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['kind', 'name'] }),
+    promoted: promotedStatus.optional().describe('What spec.promoted has promoted.'),
     conditions: conditionsField,
   })
   .describe('What is.');

@@ -188,3 +188,22 @@ export const deletionPolicyField = z
   .describe(
     'What becomes of a target that left the specification, of a namespace that is not selected any more, and of all targets when the TrustBundle is deleted.',
   );
+
+export const fallbackField = z
+  .object({
+    mode: z
+      .enum(['Auto', 'Always', 'Never'])
+      .default('Auto')
+      .describe(
+        'Auto: from when the API server was found to serve no ClusterTrustBundles until somebody says Never; Always: whatever it serves; Never: not at all.',
+      ),
+    namespaceSelector: labelSelectorFields
+      .default({})
+      .describe('Labels of the namespaces that get it; {} means every namespace.'),
+  })
+  .default({ mode: 'Auto', namespaceSelector: {} })
+  .describe(
+    'A ConfigMap mangrove-trust- and the trust domain in each selected namespace, which stands for the live ClusterTrustBundles where the API server serves none.',
+  );
+
+export type FallbackSpec = z.output<typeof fallbackField>;

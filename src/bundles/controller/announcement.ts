@@ -1,11 +1,13 @@
 import type { Logger } from 'pino';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { describePlace, type Place } from '#bundles/controller/placement/read.ts';
+import { describePending } from '#bundles/controller/promotion-status.ts';
 import type { Findings } from '#bundles/controller/status.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
 import { shortened } from '#bundles/source/filter.ts';
 import { withheldError } from '#bundles/source/shrink.ts';
+import type { Channels } from '#bundles/target/channels.ts';
 import { kindNames, targetId } from '#bundles/target/named-target.ts';
 import type { PlacementSummary } from '#bundles/target/placement-summary.ts';
 import { advice, type ErrorCode, errorCode, errorMessage, errorRow, MangroveError } from '#errors/error.ts';
@@ -22,6 +24,8 @@ export interface BundleObserver {
   withheld?(bundle: string, roots: number): void;
   /** All that there are, before anything is told of one. */
   targets?(bundle: string, names: readonly string[]): void;
+  /** Whether live targets hold something else than what the sources give. */
+  promotion?(bundle: string, pending: boolean): void;
   verified?(bundle: string, target: string, at: number): void;
   published?(bundle: string, target: string, outcome: 'written' | 'repaired' | 'failed'): void;
   /** Of a target in many namespaces: how many hold it, refuse it, or are to come. */
@@ -127,14 +131,36 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     for (const { sha256 } of bundle?.anchors ?? []) fault(object, `anchor/${sha256}`, undefined);
   }
 
+  /** Each promotion is said when it becomes possible, when it is made, and when it is in vain. */
+  function promotion(object: TrustBundle, { promotion, live }: Channels): void {
+    const { name, uid = '' } = object.metadata;
+    const { state } = promotion;
+    if (state === 'unread') return;
+    observer.promotion?.(name, state === 'pending' || state === 'refused');
+    fault(object, 'promotion', state === 'refused' ? promotion.error : undefined);
+    const before = said.get(uid);
+    const now = state === 'pending' ? describePending(promotion) : state;
+    const last = before?.get('promoted');
+    if (last === now) return;
+    before?.set('promoted', now);
+    const waited = last !== undefined && last !== 'unasked';
+    if (state !== 'pending' && !(state === 'promoted' && waited)) return;
+    const hash = live.bundle?.sha256 ?? '';
+    const message = state === 'pending' ? now : `Live targets get the bundle ${hash.slice(0, 8)}`;
+    const reason = state === 'pending' ? 'PromotionPending' : 'Promoted';
+    log.info({ trustBundle: name, hash }, message);
+    events.record(object, { type: 'Normal', reason, message });
+  }
+
   function target(object: TrustBundle, report: TargetReport): void {
     const bundle = object.metadata.name;
-    const { error, verifiedAt, written, placements } = report;
+    const { error, verifiedAt, written, placements, coveredBy } = report;
     const name = metricName(report);
     // Its counts change with every namespace: that is for the status to tell.
     if (error?.code !== 'BUNDLE_TARGET_PENDING') fault(object, targetId(report), error);
-    if (placements === undefined && error !== undefined) observer.published?.(bundle, name, 'failed');
-    else if (verifiedAt !== undefined) observer.verified?.(bundle, name, verifiedAt / 1000);
+    if (placements === undefined && error !== undefined) {
+      if (coveredBy === undefined) observer.published?.(bundle, name, 'failed');
+    } else if (verifiedAt !== undefined) observer.verified?.(bundle, name, verifiedAt / 1000);
     if (placements !== undefined) many(object, report, placements);
     if (written === undefined) return;
     observer.published?.(bundle, name, written === 'repaired' ? 'repaired' : 'written');
@@ -179,6 +205,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
         targets.map(({ name }) => name),
       );
       for (const report of targets) target(object, report);
+      promotion(object, findings.channels);
     },
     consented(object, fingerprints) {
       log.info(

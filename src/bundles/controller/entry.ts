@@ -3,7 +3,8 @@ import { parseTrustBundleSpec, type TrustBundle, type TrustBundleSpec } from '#b
 import { type SourceKind, sourceKey } from '#bundles/bundle/source-spec.ts';
 import { isEnding } from '#bundles/controller/finalizer.ts';
 import { arbitrate, type Claim, type Verdict } from '#bundles/target/claim.ts';
-import { type NamedTarget, namedTargets, targetId } from '#bundles/target/named-target.ts';
+import { publishedTargets } from '#bundles/target/fallback.ts';
+import { type NamedTarget, targetId } from '#bundles/target/named-target.ts';
 import { Cache } from '#kube/cache.ts';
 
 /** A TrustBundle as the cache holds it: with its spec read once, or the reason why it cannot be. */
@@ -38,7 +39,7 @@ export function trustBundleEntry(object: TrustBundle): TrustBundleEntry {
       spec,
       invalid: undefined,
       // One that is being deleted claims nothing any more.
-      targets: isEnding(object) ? [] : namedTargets(spec),
+      targets: isEnding(object) ? [] : publishedTargets(spec, object.status),
       authorities: spec.sources.flatMap(({ authority }) => (authority === undefined ? [] : [authority.name])),
       sourceKinds: [...new Set(spec.sources.map((source) => sourceKey(source).kind))],
     };

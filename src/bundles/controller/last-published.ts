@@ -1,5 +1,5 @@
 import type { Bundle } from '#bundles/bundle/bundle.ts';
-import type { TargetReport } from '#bundles/controller/target-report.ts';
+import { isFailing, type TargetReport } from '#bundles/controller/target-report.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
 import type { SourceReading } from '#bundles/source/memory.ts';
 import type { LastPublished } from '#bundles/source/shrink.ts';
@@ -19,7 +19,7 @@ export function isPublished(
   assembly: Assembly,
   targets: readonly TargetReport[],
 ): assembly is Assembly & { readonly bundle: Bundle } {
-  return assembly.bundle !== undefined && targets.every(({ error }) => error === undefined);
+  return assembly.bundle !== undefined && !targets.some(isFailing);
 }
 
 /**

@@ -34,10 +34,11 @@ function readable(der: Buffer): Anchor | undefined {
   }
 }
 
-/** Whether a root was published that nothing shows now. One that has expired since is missed by nobody. */
-export function isMissing(status: TrustBundleStatus | undefined, shown: ShownRoots, now: number): boolean {
-  const { anchors = [] } = status ?? {};
-  return anchors.some(({ sha256, notAfter }) => !shown.has(sha256) && Date.parse(notAfter) >= now);
+/** Fingerprints of roots that were published or promoted and that nothing shows now. One that has expired since is missed by nobody. */
+export function missingFrom(status: TrustBundleStatus | undefined, shown: ShownRoots, now: number): string[] {
+  const told = [...(status?.anchors ?? []), ...(status?.promoted?.anchors ?? [])];
+  const missing = told.filter(({ sha256, notAfter }) => !shown.has(sha256) && Date.parse(notAfter) >= now);
+  return [...new Set(missing.map(({ sha256 }) => sha256))];
 }
 
 /** What was published last, by the status, with the bytes that the targets show. */

@@ -1,32 +1,32 @@
-import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import type { Anchor } from '#bundles/bundle/anchor.ts';
+import type { TrustBundle, TrustBundleSpec } from '#bundles/bundle/resource.ts';
 import type { Announcer } from '#bundles/controller/announcement.ts';
 import { knownRoots, spendConsent } from '#bundles/controller/consent.ts';
 import type { TrustBundleCache, TrustBundleEntry } from '#bundles/controller/entry.ts';
 import { deletesTargets, finalized, isEnding } from '#bundles/controller/finalizer.ts';
 import { publishedNow } from '#bundles/controller/last-published.ts';
+import { recallPublished, recallSource } from '#bundles/controller/recall.ts';
 import {
-  isMissing,
-  recallPublished,
-  recallSource,
-  type ShownRoots,
-  shownRoots,
-} from '#bundles/controller/recall.ts';
+  createRecollection,
+  type Recollection,
+  type RecollectionOptions,
+} from '#bundles/controller/recollection.ts';
 import { type SourcePlaces, sourcesOf } from '#bundles/controller/sources.ts';
 import { type Findings, needsWrite, trustBundleStatus } from '#bundles/controller/status.ts';
 import type { TargetTools } from '#bundles/controller/target.ts';
 import type { Targets } from '#bundles/controller/targets.ts';
-import { assemble } from '#bundles/source/assembly.ts';
+import { type Assembly, assemble } from '#bundles/source/assembly.ts';
 import { createSourceMemory, type SourceMemory, type SourceReading } from '#bundles/source/memory.ts';
 import { consentError, consentOf } from '#bundles/source/consent.ts';
 import type { LastPublished } from '#bundles/source/shrink.ts';
 import type { Source } from '#bundles/source/source.ts';
-import { OWNER_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
-import { errorCode, MangroveError } from '#errors/error.ts';
+import { type Channels, channelsOf } from '#bundles/target/channels.ts';
+import { errorCode } from '#errors/error.ts';
 import type { ReconcileResult } from '#kube/controller.ts';
 import { ignoreNotFound, isNotFound } from '#kube/error.ts';
 import { trustBundles } from '#kube/resource.ts';
 
-export interface ReconcilerOptions {
+export interface ReconcilerOptions extends Pick<RecollectionOptions, 'elsewhere'> {
   readonly bundles: TrustBundleCache;
   readonly tools: TargetTools;
   readonly places: SourcePlaces;
@@ -48,10 +48,9 @@ export interface Reconciler {
 interface Memory {
   readonly uid: string | undefined;
   readonly sources: SourceMemory;
-  /** What the targets show now, for what a source gave before the start. */
-  shown: () => ShownRoots;
-  /** Whether it was known once what the targets hold: a look before would forget what the sources lost meanwhile. */
-  recalled: boolean;
+  readonly recollection: Recollection;
+  /** Of what is promoted. */
+  kept: readonly Anchor[];
   /** What every target held when all was well last; undefined before that. */
   before: LastPublished | undefined;
 }
@@ -72,42 +71,33 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const known = memories.get(name);
     if (known !== undefined && known.uid === uid) return known;
     const recall = (source: string) =>
-      recallSource(source, bundles.getByKey(name)?.object.status, memory.shown());
+      recallSource(source, bundles.getByKey(name)?.object.status, recollection.shown());
     const sources = createSourceMemory({ trustDomain, now: () => clock.wall(), recall });
-    const shown = () => shownBy(entry);
-    const memory: Memory = {
-      uid,
-      sources,
-      shown,
-      recalled: false,
-      before: undefined,
-    };
+    const recollection = createRecollection({ api, elsewhere: options.elsewhere, now: () => clock.wall() });
+    const memory: Memory = { uid, sources, recollection, kept: [], before: undefined };
     memories.set(name, memory);
     return memory;
   }
 
-  /** The roots in what this TrustBundle publishes, or has published before its targets changed. */
-  function shownBy({ object, targets }: TrustBundleEntry): ShownRoots {
-    const published = targets.filter(({ kind }) => kind === 'clusterTrustBundle');
-    const names = new Set(published.map(({ name }) => name));
-    const own = (api.cache()?.list() ?? []).filter(
-      ({ metadata: { name, annotations = {} } }) =>
-        names.has(name) || annotations[OWNER_ANNOTATION] === object.metadata.name,
+  /** What live targets should hold, and canaries. */
+  function channelsNow(
+    entry: TrustBundleEntry,
+    { trustDomain, promoted: wanted }: TrustBundleSpec,
+    assembly: Assembly,
+    memory: Memory,
+  ): Channels {
+    const before = entry.object.status?.promoted;
+    const near = new Map(
+      [...memory.kept, ...(assembly.bundle?.anchors ?? [])].map((one) => [one.sha256, one]),
     );
-    return shownRoots(own.map(({ spec }) => spec.trustBundle));
-  }
-
-  /** Why it cannot be known yet what was published before the start; undefined when it can. */
-  function blindness({ object }: TrustBundleEntry, memory: Memory): unknown {
-    if (memory.recalled || api.cache() !== undefined) return undefined;
-    if (!isMissing(object.status, memory.shown(), clock.wall())) return undefined;
-    try {
-      api.resource();
-    } catch (error) {
-      return error;
-    }
-    const message = 'the ClusterTrustBundles were not listed since the start, so targets stay as they are';
-    return new MangroveError('BUNDLE_TARGET_UNAVAILABLE', message);
+    const isNear = before === undefined || before.anchors.every(({ sha256 }) => near.has(sha256));
+    const bytes = isNear ? near : new Map([...memory.recollection.shown(), ...near]);
+    const isComplete = api.cache() !== undefined || api.isAbsent();
+    const question = { trustDomain, wanted, assembly, before, bytes, isComplete, now: clock.wall() };
+    const channels = channelsOf(question);
+    memory.kept = channels.kept;
+    if (errorCode(channels.live.error) === 'BUNDLE_PROMOTED_LOST') memory.recollection.lookAgain();
+    return channels;
   }
 
   async function find(entry: TrustBundleEntry, signal: AbortSignal): Promise<Findings> {
@@ -115,13 +105,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     if (spec === undefined) return { invalid: entry.invalid };
     const { trustDomain } = spec;
     const memory = memoryOf(entry, trustDomain);
-    memory.shown = once(() => shownBy(entry));
-    const blind = blindness(entry, memory);
-    memory.recalled ||= blind === undefined;
+    const blind = await memory.recollection.refresh(entry, signal);
     const sources = sourcesOf(object.metadata.name, spec, places);
     const readings = await (blind === undefined ? memory.sources : passing(trustDomain)).read(sources);
     const now = clock.wall();
-    const before = memory.before ?? recallPublished(object.status, memory.shown(), now);
+    const before = memory.before ?? recallPublished(object.status, memory.recollection.shown(), now);
     const consent = consentOf(object.metadata.annotations);
     const assembled = assemble(trustDomain, readings, Math.floor(now / 1000), {
       before,
@@ -131,12 +119,14 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     });
     const assembly = blind === undefined ? assembled : { ...assembled, bundle: undefined, error: blind };
     const known = knownRoots(object, before, assembly);
-    const reports = await targets.settle(entry, { trustDomain, assembly, signal });
+    const channels = channelsNow(entry, spec, assembly, memory);
+    const reports = await targets.settle(entry, { trustDomain, channels, signal });
     memory.before = publishedNow({ assembly, targets: reports, readings, before, now }) ?? memory.before;
     const { removals } = memory.before ?? before;
     return {
       readings,
       assembly,
+      channels,
       targets: reports,
       removals,
       consented: consent.fingerprints.filter((sha256) => known.has(sha256)),
@@ -165,7 +155,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
 
   function nextLookMs(findings: Findings): number {
     if ('invalid' in findings) return verifyMs;
-    const changesMs = findings.assembly.changesAt * 1000 - clock.wall();
+    const changesMs = findings.channels.announced ? 0 : findings.channels.changesAt * 1000 - clock.wall();
     const retries = findings.targets.map(({ retryMs }) => retryMs ?? verifyMs);
     return Math.max(Math.min(verifyMs, changesMs, findings.pollMs, ...retries), MIN_REQUEUE_MS);
   }
@@ -202,14 +192,6 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       memories.clear();
       targets.forgetAll();
     },
-  };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
   };
 }
 

@@ -47,6 +47,8 @@ export interface ServedApi {
    * @throws MangroveError BUNDLE_API_ABSENT, BUNDLE_API_UNKNOWN
    */
   resource(): Resource;
+  /** The API server was found to serve none; while that is unknown it is not. */
+  isAbsent(): boolean;
   /** Complete as of the last contact; undefined before the first list, and while nothing is served. */
   cache(): Cache<ClusterTrustBundle> | undefined;
   /**
@@ -203,6 +205,7 @@ export function startServedApi(options: ServedApiOptions): ServedApi {
             `whether the API server serves ClusterTrustBundle is not known: ${errorMessage(known.state === 'unknown' ? known.cause : undefined)}`,
           );
     },
+    isAbsent: () => known.state === 'absent',
     cache: () => (generation?.reflector.hasSynced() === true ? generation.cache : undefined),
     whole: async (object) => (isOurs(object) ? object : strangers.read(object)),
     forget: () => strangers.forget(),

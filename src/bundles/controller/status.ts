@@ -1,9 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Anchor } from '#bundles/bundle/anchor.ts';
 import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
+import { promotionTold, type Told } from '#bundles/controller/promotion-status.ts';
 import { type SourceFindings, sourcesStatus } from '#bundles/controller/source-status.ts';
-import type { TargetReport } from '#bundles/controller/target-report.ts';
+import { isFailing, type TargetReport } from '#bundles/controller/target-report.ts';
+import { targetStatus } from '#bundles/controller/target-status.ts';
 import { withheldError } from '#bundles/source/shrink.ts';
+import type { Channels } from '#bundles/target/channels.ts';
 import { kindNames } from '#bundles/target/named-target.ts';
 import type { PlacementSummary } from '#bundles/target/placement-summary.ts';
 import { advice, errorRow } from '#errors/error.ts';
@@ -14,6 +17,7 @@ import type { Condition } from '#kube/object.ts';
 /** What one reconcile found; the specification itself may be what is wrong. */
 export type Findings =
   | (SourceFindings & {
+      readonly channels: Channels;
       readonly targets: readonly TargetReport[];
       /** Fingerprints of roots of the bundle that an operator agreed to lose. */
       readonly consented: readonly string[];
@@ -31,60 +35,35 @@ export interface StatusContext {
   readonly now: number;
 }
 
-/** Limit of the CRD. */
-const MAX_ERROR = 4096;
-const MAX_PLACEMENT_ERROR = 512;
-
 /** The status that tells what was found, with what is still true of the one before. */
 export function trustBundleStatus(findings: Findings, context: StatusContext): TrustBundleStatus {
   const { before, generation } = context;
   const observed = generation === undefined ? {} : { observedGeneration: generation };
   if ('invalid' in findings) return { ...before, ...observed, conditions: conditions(findings, context) };
-  const { assembly, targets } = findings;
+  const { assembly, channels, targets } = findings;
   const hash = assembly.bundle?.sha256 ?? before?.hash;
+  const { promoted } = channels;
   return {
     ...observed,
     ...(hash !== undefined && { hash }),
     ...sourcesStatus(findings, before, context.now),
-    targets: targets.map(targetStatus),
+    targets: targets.map((target) => targetStatus(target, before, context.now)),
+    ...(promoted !== undefined && { promoted }),
     conditions: conditions(findings, context),
   };
 }
-
-function targetStatus(report: TargetReport): NonNullable<TrustBundleStatus['targets']>[number] {
-  const { kind, name, apiVersion, hash, verifiedAt, error, placements } = report;
-  return {
-    kind,
-    name,
-    ...(apiVersion !== undefined && { apiVersion }),
-    ...(hash !== undefined && { hash }),
-    ...(verifiedAt !== undefined && { lastVerifiedTime: formatTime(verifiedAt) }),
-    ...(error !== undefined && { error: errorText(error) }),
-    ...(placements !== undefined && placementStatus(placements)),
-  };
-}
-
-function placementStatus({ namespaces, holding, failing, failures }: PlacementSummary) {
-  const told = failures.map(({ namespace, error }) => ({
-    namespace,
-    error: errorText(error).slice(0, MAX_PLACEMENT_ERROR),
-  }));
-  return { namespaces, holding, failing, ...(told.length > 0 && { failures: told }) };
-}
-
-/** What is wrong and what to do about it. */
-function errorText(error: unknown): string {
-  return advice(error).slice(0, MAX_ERROR);
-}
-
-type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
 function conditions(findings: Findings, { before, generation, now }: StatusContext): Condition[] {
   const known: readonly Condition[] = (before?.conditions ?? []).map(({ observedGeneration, ...rest }) => ({
     ...rest,
     ...(observedGeneration !== undefined && { observedGeneration }),
   }));
-  const told = [published(findings), ready(findings), ...conflicted(findings, known)];
+  const told = [
+    published(findings),
+    ready(findings),
+    ...conflicted(findings, known),
+    ...('invalid' in findings ? [] : promotionTold(findings.channels, known)),
+  ];
   return told.reduce<Condition[]>(
     (conditions, one) =>
       setCondition(
@@ -99,14 +78,24 @@ function conditions(findings: Findings, { before, generation, now }: StatusConte
 function published(findings: Findings): Told {
   if ('invalid' in findings) return failed('Published', findings.invalid);
   const { targets } = findings;
-  const failing = targets.filter((target) => target.error !== undefined);
+  const failing = targets.filter(isFailing);
   if (failing.length > 0) {
     const [first] = failing;
     const others = failing.length === 1 ? '' : ` (${failing.length} of ${targets.length} targets fail)`;
-    return failed('Published', first?.error, `${refusals(first?.placements)}${others}`);
+    return failed('Published', first?.error, `${refusals(first?.placements)}${others}${standsIn(targets)}`);
   }
-  const count = targets.length === 1 ? 'The target holds' : `All ${targets.length} targets hold`;
-  return { type: 'Published', status: 'True', reason: 'Published', message: `${count} the bundle.` };
+  const holding = targets.filter(({ coveredBy }) => coveredBy === undefined).length;
+  const count = holding === 1 ? 'The target holds' : `All ${holding} targets hold`;
+  const message = `${count} the bundle.${standsIn(targets)}`;
+  return { type: 'Published', status: 'True', reason: 'Published', message };
+}
+
+function standsIn(targets: readonly TargetReport[]): string {
+  const covered = targets.filter(({ coveredBy }) => coveredBy !== undefined);
+  const [first] = covered;
+  if (first === undefined) return '';
+  const names = covered.map(({ kind, name }) => `${kindNames[kind]} ${name}`).join(', ');
+  return ` ${first.coveredBy} stands for ${names}, for the API server serves no ClusterTrustBundles.`;
 }
 
 function refusals(placements: PlacementSummary | undefined): string {
@@ -117,15 +106,16 @@ function refusals(placements: PlacementSummary | undefined): string {
 function ready(findings: Findings): Told {
   const unpublished = published(findings);
   if ('invalid' in findings || unpublished.status !== 'True') return { ...unpublished, type: 'Ready' };
-  const { readings, assembly, consentError } = findings;
+  const { readings, assembly, channels, consentError } = findings;
   const mistake = consentError === undefined ? '' : ` ${advice(consentError)}`;
   const bad = readings.find((reading) => reading.error !== undefined);
   if (bad !== undefined)
     return failed('Ready', bad.error, ` Source ${bad.name} keeps its last good content.${mistake}`);
+  if (assembly.bundle === undefined) return failed('Ready', assembly.error, mistake);
   const withheld = withheldError(assembly.withheld);
   if (withheld !== undefined) return failed('Ready', withheld, mistake);
   const out = [...leftOut('expired', assembly.expired), ...leftOut('not yet valid', assembly.early)].join('');
-  const count = assembly.bundle?.anchors.length ?? 0;
+  const count = channels.live.bundle?.anchors.length ?? assembly.bundle.anchors.length;
   const message = `${count} ${count === 1 ? 'root is' : 'roots are'} published.${out}${mistake}`;
   return { type: 'Ready', status: 'True', reason: 'Published', message };
 }

@@ -12,6 +12,8 @@ export interface TargetReport {
   /** Wall clock, ms. */
   readonly verifiedAt: number | undefined;
   readonly error: MangroveError | undefined;
+  /** Another target holds the bundle in its place, so that nothing waits for this one: kind and name in words. */
+  readonly coveredBy?: string;
   readonly rivals: readonly string[];
   /** Undefined when nothing was written now. */
   readonly written: 'created' | 'updated' | 'repaired' | undefined;
@@ -21,6 +23,11 @@ export interface TargetReport {
   readonly retryMs: number | undefined;
   /** Of a target in many namespaces. */
   readonly placements?: PlacementSummary;
+}
+
+/** It does not hold the bundle, and nothing stands in its place. */
+export function isFailing({ error, coveredBy }: TargetReport): boolean {
+  return error !== undefined && coveredBy === undefined;
 }
 
 /** Of a target of which nothing is known. */

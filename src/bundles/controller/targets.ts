@@ -1,4 +1,3 @@
-import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { type TrustBundleCache, type TrustBundleEntry, verdictOn } from '#bundles/controller/entry.ts';
 import { settleFile } from '#bundles/controller/file-target.ts';
 import { deletesTargets } from '#bundles/controller/finalizer.ts';
@@ -9,7 +8,8 @@ import { retire } from '#bundles/controller/retired-target.ts';
 import { settleTarget, type TargetTools } from '#bundles/controller/target.ts';
 import { hasten, newTargetMemory, type TargetMemory } from '#bundles/controller/target-memory.ts';
 import { type TargetReport, unseenTarget } from '#bundles/controller/target-report.ts';
-import type { Assembly } from '#bundles/source/assembly.ts';
+import { type Channels, contentFor } from '#bundles/target/channels.ts';
+import { fallbackOf, isTold, standIn, toldOf } from '#bundles/target/fallback.ts';
 import {
   type ClusterTrustBundleTarget,
   type FileTarget,
@@ -31,7 +31,7 @@ export interface TargetsOptions {
 /** What is to be published, and for how long one may try. */
 export interface Settlement {
   readonly trustDomain: string;
-  readonly assembly: Assembly;
+  readonly channels: Pick<Channels, 'canary' | 'live'>;
   readonly signal: AbortSignal;
 }
 
@@ -65,9 +65,9 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
   function settleOne(
     target: ClusterTrustBundleTarget | FileTarget,
     owner: string,
-    { trustDomain, assembly, signal }: Settlement,
+    { trustDomain, channels, signal }: Settlement,
   ): Promise<TargetReport> {
-    const { bundle, error: bundleError, partial: growOnly } = assembly;
+    const { bundle, error: bundleError, partial: growOnly } = contentFor(target, channels);
     const id = targetId(target);
     const wish = { owner, bundle, bundleError, growOnly, verdict: verdictOn(id, bundles) };
     const memory = memoryOf(owner, id);
@@ -90,16 +90,33 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
     return [...reports, ...placements.remove(owner, left)].filter((report) => report !== undefined);
   }
 
+  /** The fallback, when it is found just now that it is needed. */
+  function beginning({ spec, targets }: TrustBundleEntry): NamedTarget[] {
+    const fallback = spec === undefined || !tools.api.isAbsent() ? undefined : fallbackOf(spec);
+    return fallback === undefined || targets.some((one) => targetId(one) === targetId(fallback))
+      ? []
+      : [fallback];
+  }
+
+  /** A fallback that could be written nowhere as long as it was needed: the API that it was to stand for is there. */
+  function isNeedless({ kind, name, error }: TargetReport, { object, spec }: TrustBundleEntry): boolean {
+    const isRefused = error?.code === 'BUNDLE_TARGET_FORBIDDEN' && tools.api.cache() !== undefined;
+    if (!isRefused || spec?.fallback.mode !== 'Auto') return false;
+    const fallback = fallbackOf(spec);
+    if (fallback === undefined || targetId(fallback) !== targetId({ kind, name })) return false;
+    return toldOf(fallback, object.status)?.firstVerifiedTime === undefined;
+  }
+
   function settlePlaced(
     targets: readonly NamedTarget[],
     owner: string,
-    { assembly }: Settlement,
+    { channels }: Settlement,
     prunes: boolean,
   ) {
     const placed = targets.filter(({ kind }) => kind === 'configMap' || kind === 'secret');
     const wanted = placed.flatMap((target) =>
       target.kind === 'configMap' || target.kind === 'secret'
-        ? [orders.of(target, owner, assembly, prunes)]
+        ? [orders.of(target, owner, contentFor(target, channels), prunes)]
         : [],
     );
     const reports = placements.settle(owner, wanted);
@@ -111,7 +128,7 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
       const { object } = entry;
       const owner = object.metadata.name;
       const deletes = deletesTargets(object);
-      const untold = deletes ? entry.targets.filter((target) => !isTold(target, object)) : [];
+      const untold = deletes ? entry.targets.filter((target) => !isTold(target, object.status)) : [];
       const targets = entry.targets.filter((target) => !untold.includes(target));
       const placed = settlePlaced(targets, owner, settlement, deletes);
       const reports = await Promise.all(
@@ -122,7 +139,14 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
         ),
       );
       const left = deletes ? await retireOthers(entry, settlement.signal) : [];
-      return [...reports.filter((report) => report !== undefined), ...untold.map(announced), ...left];
+      return [
+        ...reports
+          .filter((report) => report !== undefined)
+          .filter((report) => !isNeedless(report, entry))
+          .map((report) => covered(report, entry)),
+        ...[...untold, ...beginning(entry)].map(announced),
+        ...left,
+      ];
     },
     end(entry, signal) {
       placements.settle(entry.object.metadata.name, []);
@@ -144,16 +168,19 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
   };
 }
 
-/**
- * What is to be deleted one day stands in the status before it is written: else a process that ends in between, and a specification that
- * changes then, would leave something that nobody remembers.
- */
-function isTold(target: NamedTarget, { status }: TrustBundle): boolean {
-  return status?.targets?.some(({ kind, name }) => kind === target.kind && name === target.name) === true;
+/** What waits for an API that is absent holds up nobody where a ConfigMap stands for it. */
+function covered(report: TargetReport, { spec, targets }: TrustBundleEntry): TargetReport {
+  const stand = spec === undefined ? undefined : standIn(spec, targets);
+  if (stand === undefined || report.error?.code !== 'BUNDLE_API_ABSENT') return report;
+  return { ...report, coveredBy: `${kindNames[stand.kind]} ${stand.name}` };
 }
 
 const toldMs = 100;
 
+/**
+ * What is to be deleted one day stands in the status before it is written: else a process that ends in between, and a specification that
+ * changes then, would leave something that nobody remembers. And a fallback that has begun goes on.
+ */
 function announced(target: NamedTarget): TargetReport {
   const what = `${kindNames[target.kind]} ${target.name}`;
   const error = new MangroveError('BUNDLE_TARGET_PENDING', `${what} is about to be written`);

@@ -53,12 +53,13 @@ export async function examinePlaced(question: PlacedQuestion): Promise<PlacedEvi
   return { namespaces: selected.size, error: evidenceAgainst(missing, selected.size, question) };
 }
 
-async function selectedNamespaces({
+/** Of a target in namespaces, by a consistent read. Throws KubeError. */
+export async function selectedNamespaces({
   client,
   target,
   reserved,
   signal,
-}: PlacedQuestion): Promise<Set<string>> {
+}: Pick<PlacedQuestion, 'client' | 'target' | 'reserved' | 'signal'>): Promise<Set<string>> {
   const { items } = await client.list(namespaces, { metadataOnly: true, signal });
   const selected = items.filter(
     ({ metadata: { name, labels, deletionTimestamp } }) =>

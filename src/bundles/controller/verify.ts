@@ -5,12 +5,12 @@ import { readPublishedFile } from '#bundles/controller/target-file.ts';
 import { examinePlaced } from '#bundles/controller/verify-placements.ts';
 import { formats } from '#bundles/format/format.ts';
 import { CHANNEL_LABEL, TRUST_DOMAIN_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
+import { publishedTargets, standIn } from '#bundles/target/fallback.ts';
 import {
   type ClusterTrustBundleTarget,
   type FileTarget,
   kindNames,
   type NamedTarget,
-  namedTargets,
   type PlacementTarget,
 } from '#bundles/target/named-target.ts';
 import { requireOwned } from '#bundles/target/ownership.ts';
@@ -53,6 +53,8 @@ export interface Verification {
    * @throws MangroveError BUNDLE_API_ABSENT, BUNDLE_API_UNKNOWN
    */
   readonly resource: () => Resource;
+  /** The API server was found to serve none. */
+  readonly isAbsent: () => boolean;
   /** Namespaces that nothing is ever placed in. */
   readonly reserved: readonly string[];
   /** Of file targets. */
@@ -72,7 +74,10 @@ export async function verifyPublished(
 ): Promise<PublishedEvidence> {
   const { client, signal } = verification;
   const { items } = await client.list<TrustBundle>(trustBundles, { signal });
-  const required = items.filter((object) => object.spec.trustDomain === trustDomain).flatMap(requiredTargets);
+  const isAbsent = verification.isAbsent();
+  const required = items
+    .filter((object) => object.spec.trustDomain === trustDomain)
+    .flatMap((object) => requiredTargets(object, isAbsent));
   const targets = await Promise.all(required.map((target) => examine(verification, target, anchorSha256)));
   // Namespaces that nobody has made yet hold nobody up, and vouch for nothing.
   const complete = targets.some(({ places }) => places > 0) && targets.every(({ published }) => published);
@@ -85,11 +90,14 @@ interface Required<Target extends NamedTarget = NamedTarget> {
   readonly trustDomain: string;
 }
 
-function requiredTargets(object: TrustBundle): Required[] {
+/** What stands for ClusterTrustBundles is looked at in their place, while the API server serves none. */
+function requiredTargets(object: TrustBundle, isAbsent: boolean): Required[] {
   const spec = parseTrustBundleSpec(object.spec);
   const owner = object.metadata.name;
-  return namedTargets(spec)
-    .filter(({ required }) => required)
+  const targets = publishedTargets(spec, object.status);
+  const isCovered = isAbsent && standIn(spec, targets) !== undefined;
+  return targets
+    .filter(({ required, kind }) => required && !(isCovered && kind === 'clusterTrustBundle'))
     .map((target) => ({ target, owner, trustDomain: spec.trustDomain }));
 }
 

@@ -35,6 +35,8 @@ export interface BundleMetrics {
   sources(bundle: string, states: ReadonlyMap<string, SourceState>): void;
   /** How many roots stay in the bundle although no source gives them any more. */
   withheld(bundle: string, roots: number): void;
+  /** Whether live targets hold something else than what the sources give. */
+  promotion(bundle: string, pending: boolean): void;
   forget(bundle: string): void;
   /** Another replica leads: what this one saw last would stand here for ever. */
   forgetAll(): void;
@@ -99,6 +101,11 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
   const withheld = instruments.gauge(
     'bundle_roots_withheld',
     'Roots that no source gives any more and that stay, because nobody agreed to lose so many.',
+    ['bundle'],
+  );
+  const promotion = instruments.gauge(
+    'bundle_promotion_pending',
+    'Whether the sources give other roots than the live targets hold, which wait for spec.promoted: 1 or 0.',
     ['bundle'],
   );
   const verified = instruments.gauge(
@@ -170,8 +177,9 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
       }
     },
     withheld: (bundle, roots) => withheld.set({ bundle }, roots),
+    promotion: (bundle, isPending) => promotion.set({ bundle }, isPending ? 1 : 0),
     forget(bundle) {
-      for (const gauge of [anchors, bytes, withheld]) gauge.remove({ bundle });
+      for (const gauge of [anchors, bytes, withheld, promotion]) gauge.remove({ bundle });
       for (const root of rootsOf.get(bundle)?.keys() ?? []) expiry.remove({ bundle, root });
       rootsOf.delete(bundle);
       for (const target of targetsOf.get(bundle) ?? []) forgetTarget(bundle, target);

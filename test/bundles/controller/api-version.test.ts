@@ -39,7 +39,7 @@ it('publishes at the version that is served, and follows the server when it serv
   const domain = 'versions.test';
   const root = await makeRoot();
   publisher.setAuthority('mesh', known(domain, root));
-  await apply(server.kubectl, trustBundle(domain, ['mesh']));
+  await apply(server.kubectl, trustBundle(domain, ['mesh'], { fallback: { mode: 'Never' } }));
   const { status } = await scene.untilCondition(domain, 'Ready', { status: 'True' });
   expect(status?.targets).toMatchObject([{ apiVersion: 'certificates.k8s.io/v1beta1' }]);
   const atBeta = await client.get(atVersion(clusterTrustBundles, 'v1beta1'), targetName(domain));

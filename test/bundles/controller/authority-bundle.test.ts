@@ -28,6 +28,7 @@ test('makes the TrustBundle of a trust domain once, and a second time writes not
   expect(made.spec).toEqual({
     trustDomain: authority.trustDomain,
     maxShrinkPercent: 50,
+    fallback: { mode: 'Auto', namespaceSelector: {} },
     deletionPolicy: 'Retain',
     sources: [{ authority: { name: 'mesh' }, ...serverDefaults }],
     targets: authority.signerNames.map((signerName) => ({

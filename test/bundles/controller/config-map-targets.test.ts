@@ -49,6 +49,7 @@ describe('a ConfigMap target', () => {
         apiVersion: 'v1',
         hash: status?.hash,
         lastVerifiedTime: expect.stringMatching(/^\d{4}-/),
+        firstVerifiedTime: expect.stringMatching(/^\d{4}-/),
         namespaces: 5,
         holding: 5,
         failing: 0,

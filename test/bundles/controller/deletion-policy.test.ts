@@ -43,6 +43,16 @@ describe('deletionPolicy Delete', () => {
     publisher.setAuthority(domain, known(domain, root));
     const adopted = { apiVersion: 'v1', kind: 'ConfigMap', data: { other: 'kept' } };
     await apply(scene.kubectl, { ...adopted, metadata: { name: 'adopted', namespace: 'all-deleted-0' } });
+    // It says that it is of ours, and of whom: not of this one.
+    await apply(scene.kubectl, {
+      ...adopted,
+      metadata: {
+        name: 'claimed',
+        namespace: 'all-deleted-0',
+        labels: { 'mangrove.dev/trust-bundle': domain, 'app.kubernetes.io/managed-by': 'mangrove' },
+        annotations: { 'mangrove.dev/trust-bundle': 'other.test' },
+      },
+    });
     const targets = [
       { clusterTrustBundle: { signerName: signerOf(domain) } },
       placed.target('all-deleted'),
@@ -62,6 +72,7 @@ describe('deletionPolicy Delete', () => {
       await expect(secretIn(name)).rejects.toMatchObject(absent);
     }
     expect(existsSync(join(directory, 'deleted.pem'))).toBe(false);
+    expect((await placed.configMap('all-deleted-0', 'claimed')).data).toEqual({ other: 'kept' });
     const left = await placed.configMap('all-deleted-0', 'adopted');
     expect(left.data).toEqual({ other: 'kept' });
     expect(left.metadata.labels).toBeUndefined();

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apply } from '../support/permissions.ts';
 import { type PlacementScene, placementsOf } from '../support/placements.ts';
@@ -63,6 +64,28 @@ describe('a controller that begins anew', () => {
     expect(status?.error).toContain('a source is not read yet');
     await placed.untilHolds(names, one, two);
     second.setAuthority('grow-two', known(domain, two));
+    await placed.untilReady(domain);
+  });
+});
+
+describe('a controller that leads again', () => {
+  it('puts right what changed while it did not lead, in each namespace', async () => {
+    const domain = 'leads.restart.test';
+    const names = await placed.namespaces('leads-restart', 2);
+    const publisher = placed.start([domain]);
+    const root = await placed.bundle(publisher, domain, [placed.target('leads-restart')]);
+    await placed.untilReady(domain);
+    publisher.leading = false;
+    const position = placed.auditPosition();
+    await scene.kubectl(['delete', 'configmap', 'roots', '-n', names[0] ?? '']);
+    const patch = JSON.stringify({ data: { 'ca.crt': 'edited' } });
+    await scene.kubectl(['patch', 'configmap', 'roots', '-n', names[1] ?? '', '--type=merge', '-p', patch]);
+    // The watch has shown both: what comes after them is here.
+    await eventually(async () => placed.auditPosition() > position);
+    await sleep(500);
+    publisher.leading = true;
+    publisher.controller.resync();
+    await placed.untilHolds(names, root);
     await placed.untilReady(domain);
   });
 });

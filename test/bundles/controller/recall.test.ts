@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseAnchor } from '#bundles/bundle/anchor.ts';
 import type { TrustBundleStatus } from '#bundles/bundle/resource.ts';
-import { isMissing, recallPublished, recallSource, shownRoots } from '#bundles/controller/recall.ts';
+import { missingFrom, recallPublished, recallSource, shownRoots } from '#bundles/controller/recall.ts';
 import { makeRoot, pem } from '../support/roots.ts';
 
 const sha256 = (der: Buffer): string => createHash('sha256').update(der).digest('hex');
@@ -91,10 +91,18 @@ describe('what a source gave before the start', () => {
 describe('what was published before the start', () => {
   it('is missing only where nothing shows a root that has not expired', () => {
     const expired = [anchor(one, 'configMap/corporate', at), anchor(two, 'configMap/corporate')];
-    expect(isMissing(status(), shownRoots([published(one, two, other)]), now)).toBe(false);
-    expect(isMissing(status(), shownRoots([published(one, two)]), now)).toBe(true);
-    expect(isMissing(status({ anchors: expired }), shownRoots([published(two)]), now)).toBe(false);
-    expect(isMissing(undefined, shownRoots([]), now)).toBe(false);
+    const all = shownRoots([published(one, two, other)]);
+    expect(missingFrom(status(), all, now)).toEqual([]);
+    expect(missingFrom(status(), shownRoots([published(one, two)]), now)).toEqual([sha256(other)]);
+    expect(missingFrom(status({ anchors: expired }), shownRoots([published(two)]), now)).toEqual([]);
+    expect(missingFrom(undefined, shownRoots([]), now)).toEqual([]);
+  });
+
+  it('is missing, too, where only a promotion tells of it', () => {
+    const promoted = { hash: '', time: at, anchors: [{ sha256: sha256(other), notAfter: later }] };
+    const told = { ...status({ anchors: [] }), promoted };
+    expect(missingFrom(told, shownRoots([published(one)]), now)).toEqual([sha256(other)]);
+    expect(missingFrom(told, shownRoots([published(other)]), now)).toEqual([]);
   });
 
   it('has its source, when it joined, and what has left unasked', () => {

@@ -1,6 +1,6 @@
 import type { Bundle } from '#bundles/bundle/bundle.ts';
 import { targetFailure } from '#bundles/controller/failure.ts';
-import type { Assembly } from '#bundles/source/assembly.ts';
+import type { Content } from '#bundles/target/channels.ts';
 import { kindNames, type PlacementTarget, targetId } from '#bundles/target/named-target.ts';
 import { type DesiredObject, desiredObject } from '#bundles/target/placed-object.ts';
 import type { Placement } from '#bundles/target/placement.ts';
@@ -62,7 +62,7 @@ export function splitKey(key: string): { readonly id: string; readonly namespace
 /** Makes orders, each of which is rendered once for as long as it stays the same. */
 export interface Orders {
   /** @param prunes keys that left the specification leave the objects, too */
-  of(target: PlacementTarget, owner: string, assembly: Assembly, prunes: boolean): Order;
+  of(target: PlacementTarget, owner: string, content: Content, prunes: boolean): Order;
   forget(owner: string): void;
 }
 

@@ -34,8 +34,8 @@ export interface PlacementsOptions extends Pick<OrderBookOptions, 'verdict' | 'v
   readonly onWritten: (order: OpenOrder, placement: Placement, written: Written) => void;
   /** What is true of the targets of a TrustBundle may be new. */
   readonly onProgress: (owner: string) => void;
-  /** Namespaces can be told now, or ConfigMaps in them: every TrustBundle has to be looked at. */
-  readonly onReady: () => void;
+  /** Namespaces, or ConfigMaps in them, can be told now, or not any more: every TrustBundle has to be looked at. */
+  readonly onWatchChange: () => void;
   readonly step?: Step | undefined;
 }
 
@@ -74,7 +74,7 @@ export function startPlacements(options: PlacementsOptions): Placements {
       for (const owner of new Set(book.list().map(({ order }) => order.owner))) options.onProgress(owner);
     },
     onObject: (seen) => book.objectChanged(seen),
-    onReady: options.onReady,
+    onChange: options.onWatchChange,
   });
   const book = createOrderBook({
     watches,
@@ -112,6 +112,7 @@ export function startPlacements(options: PlacementsOptions): Placements {
       concurrency: CONCURRENCY,
       reconcile: async (key, aborted) => {
         if (options.isLeader()) await worker.settle(key, aborted);
+        else worker.release(key);
       },
     }),
     startController<string>({

@@ -45,11 +45,18 @@ export interface Removals {
   take(wish: RemovalWish): ReadonlyMap<string, Leftover>;
   /** One object; a key that nobody wants to be gone is passed by. */
   run(key: string, signal: AbortSignal): Promise<void>;
+  /** It is not for us to do now: whoever wishes for it again begins anew. */
+  release(key: string): void;
   forget(owner: string): void;
 }
 
-interface Removal {
+interface Candidate {
   readonly place: Place;
+  /** That the watch shows; nobody watches Secrets. */
+  readonly version: string;
+}
+
+interface Removal extends Candidate {
   readonly owner: string;
   error: MangroveError | undefined;
   failures: number;
@@ -60,23 +67,26 @@ const pace = { baseMs: 250, maxMs: 5 * 60_000 };
 export function createRemovals(options: RemovalsOptions): Removals {
   const { client, watches, random, onWork, onProgress, step } = options;
   const waiting = new Map<string, Removal>();
-  /** Secrets that were seen not to be there, or not to be ours. */
-  const gone = new Set<string>();
+  /** What was seen not to be there, or not to be ours, by key and version: it is not looked at again. */
+  const gone = new Map<string, string>();
 
-  function candidates({ owner, isKept, secrets }: RemovalWish): Map<string, Place> {
+  function candidates({ owner, isKept, secrets }: RemovalWish): Map<string, Candidate> {
     // Before all namespaces are known, nothing would seem to be kept in any.
     const isKnown = (kind: PlacementKind): boolean => watches.hindrance(kind) === undefined;
     const owned = isKnown('configMap') ? watches.ownedBy(ownerLabel(owner)) : [];
     const spaces = isKnown('secret') ? watches.namespaces() : [];
-    const maps = owned.map(({ namespace, name }) => placeAt('configMap', namespace, name));
+    const maps = owned.map(({ namespace, name, version }) => ({
+      place: placeAt('configMap', namespace, name),
+      version,
+    }));
     const others = secrets.flatMap((name) =>
-      spaces.map((namespace) => placeAt('secret', namespace.name, name)),
+      spaces.map((namespace) => ({ place: placeAt('secret', namespace.name, name), version: '' })),
     );
-    const found = new Map<string, Place>();
-    for (const place of [...maps, ...others]) {
-      const key = placementKeyOf(owner, place);
-      if (isKept(place)) gone.delete(key);
-      else if (!gone.has(key)) found.set(key, place);
+    const found = new Map<string, Candidate>();
+    for (const candidate of [...maps, ...others]) {
+      const key = placementKeyOf(owner, candidate.place);
+      if (isKept(candidate.place)) gone.delete(key);
+      else if (gone.get(key) !== candidate.version) found.set(key, candidate);
     }
     return found;
   }
@@ -101,13 +111,13 @@ export function createRemovals(options: RemovalsOptions): Removals {
         if (removal.owner === wish.owner && !found.has(key)) waiting.delete(key);
       }
       const left = new Map<string, Leftover>();
-      for (const [key, place] of found) {
+      for (const [key, candidate] of found) {
         const known = waiting.get(key);
         if (known === undefined) {
-          waiting.set(key, { place, owner: wish.owner, error: undefined, failures: 0 });
+          waiting.set(key, { ...candidate, owner: wish.owner, error: undefined, failures: 0 });
           onWork(key, 0);
         }
-        const id = targetId(place);
+        const id = targetId(candidate.place);
         const { places = 0, error } = left.get(id) ?? {};
         left.set(id, { places: places + 1, error: error ?? known?.error });
       }
@@ -119,7 +129,7 @@ export function createRemovals(options: RemovalsOptions): Removals {
       try {
         await remove(removal, signal);
         waiting.delete(key);
-        if (removal.place.kind === 'secret') gone.add(key);
+        gone.set(key, removal.version);
       } catch (error) {
         // Somebody else changed or deleted it: what it is now is read again.
         const raced = isConflict(error) || isNotFound(error);
@@ -129,6 +139,7 @@ export function createRemovals(options: RemovalsOptions): Removals {
       }
       onProgress(removal.owner);
     },
+    release: (key) => void waiting.delete(key),
     forget(owner) {
       for (const [key, removal] of waiting) if (removal.owner === owner) waiting.delete(key);
     },

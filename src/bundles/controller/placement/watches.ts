@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { PlacementKind } from '#bundles/target/named-target.ts';
 import { OWNER_LABEL } from '#bundles/target/placed-object.ts';
 import type { Observed } from '#bundles/target/placement.ts';
-import { type ErrorCode, MangroveError } from '#errors/error.ts';
+import { MangroveError } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
 import { type Followed, follow } from '#kube/follow.ts';
@@ -25,6 +25,12 @@ export interface SeenObject {
   readonly owner: string;
 }
 
+/** What grants the rights to targets of a kind. */
+const components: Readonly<Record<PlacementKind, string>> = {
+  configMap: 'configmap-targets',
+  secret: 'secret-targets',
+};
+
 export interface WatchesOptions {
   readonly client: KubeClient;
   readonly log: Logger;
@@ -37,8 +43,8 @@ export interface WatchesOptions {
   readonly reserved: readonly string[];
   readonly onNamespace: (name: string) => void;
   readonly onObject: (seen: SeenObject) => void;
-  /** A first list is complete, or a watch stands again. */
-  readonly onReady: () => void;
+  /** A first list is complete, or a watch fails, or stands again. */
+  readonly onChange: () => void;
 }
 
 /**
@@ -81,20 +87,22 @@ export function createPlacementWatches(options: WatchesOptions): PlacementWatche
     const observer: ReflectorObserver = {
       ...told,
       failed(code) {
+        const news = failure !== code;
         failure = code;
         told.failed?.(code);
+        if (news) options.onChange();
       },
       state(state) {
         const again = state === 'watching' && failure !== undefined;
         if (state === 'watching') failure = undefined;
         told.state?.(state);
-        if (again) options.onReady();
+        if (again) options.onChange();
       },
     };
     const { client, log, signal } = options;
     const common = { client, log, signal, clock, observer, resource, transform, metadataOnly: true };
     const followed = follow<T>({ ...common, labelSelector });
-    followed.reflector.synced.then(options.onReady, () => undefined);
+    followed.reflector.synced.then(options.onChange, () => undefined);
     return { ...followed, failure: () => failure };
   }
 
@@ -118,14 +126,18 @@ export function createPlacementWatches(options: WatchesOptions): PlacementWatche
   function requirement(
     watch: Pick<Watch<never>, 'reflector' | 'failure'> | undefined,
     what: string,
+    kind: PlacementKind,
   ): MangroveError | undefined {
     if (watch?.reflector.hasSynced() === true) return undefined;
     const failure = watch?.failure();
     if (failure === undefined)
       return new MangroveError('BUNDLE_TARGET_PENDING', `${what} are not listed yet`);
-    const code: ErrorCode =
-      failure === 'KUBE_FORBIDDEN' ? 'BUNDLE_TARGET_FORBIDDEN' : 'BUNDLE_TARGET_UNAVAILABLE';
-    return new MangroveError(code, `${what} cannot be watched (${failure})`);
+    const message = `${what} cannot be watched (${failure})`;
+    if (failure !== 'KUBE_FORBIDDEN') return new MangroveError('BUNDLE_TARGET_UNAVAILABLE', message);
+    return new MangroveError(
+      'BUNDLE_TARGET_FORBIDDEN',
+      `${message}: manifests/components/${components[kind]} is not applied`,
+    );
   }
 
   return {
@@ -145,8 +157,8 @@ export function createPlacementWatches(options: WatchesOptions): PlacementWatche
       return contact !== undefined && clock.monotonic() - contact <= staleMs;
     },
     hindrance: (kind) =>
-      requirement(spaces, 'namespaces') ??
-      (kind === 'configMap' ? requirement(maps, 'the ConfigMaps of all namespaces') : undefined),
+      requirement(spaces, 'namespaces', kind) ??
+      (kind === 'configMap' ? requirement(maps, 'the ConfigMaps of all namespaces', kind) : undefined),
     async done() {
       await Promise.all([spaces?.reflector.done, maps?.reflector.done]);
     },

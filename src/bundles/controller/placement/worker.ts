@@ -43,6 +43,8 @@ export interface Written {
 /** Works on single placements, and on all of one order that have to be read; neither ever throws for what a namespace refuses. */
 export interface Worker {
   settle(key: string, signal: AbortSignal): Promise<void>;
+  /** It is not for us to do now: whoever asks again begins anew. */
+  release(key: string): void;
   readBack(id: string, signal: AbortSignal): Promise<void>;
 }
 
@@ -156,6 +158,11 @@ export function createWorker(options: WorkerOptions): Worker {
       if (order.active.size === 0) book.dispatch(order);
       else book.look(order, placement);
       onProgress(order);
+    },
+    release(key) {
+      const found = book.find(key);
+      if (found === undefined) removals.release(key);
+      else found.order.active.delete(found.placement.namespace);
     },
     async readBack(id, signal) {
       const order = book.get(id);
