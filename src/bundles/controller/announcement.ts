@@ -200,10 +200,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
       if ('invalid' in findings) return;
       sources(object, findings);
       const { targets } = findings;
-      observer.targets?.(
-        object.metadata.name,
-        targets.map(({ name }) => name),
-      );
+      observer.targets?.(object.metadata.name, targets.map(metricName));
       for (const report of targets) target(object, report);
       promotion(object, findings.channels);
     },

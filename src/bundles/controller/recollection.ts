@@ -1,3 +1,4 @@
+import type { Anchor } from '#bundles/bundle/anchor.ts';
 import type { TrustBundleEntry } from '#bundles/controller/entry.ts';
 import { missingFrom, type ShownRoots, shownRoots } from '#bundles/controller/recall.ts';
 import type { ServedApi } from '#bundles/controller/served-api.ts';
@@ -22,8 +23,13 @@ export interface Recollection {
   /**
    * Before each reconcile. Returns why it cannot be known yet what was published before the start; undefined when it can.
    * Throws KubeError.
+   * @param given what the sources give now: asked for only where the watch of ClusterTrustBundles does not show all
    */
-  refresh(entry: TrustBundleEntry, signal: AbortSignal): Promise<unknown>;
+  refresh(
+    entry: TrustBundleEntry,
+    given: () => Promise<readonly Anchor[]>,
+    signal: AbortSignal,
+  ): Promise<unknown>;
   /** As of the last refresh; made when first asked for. */
   shown(): ShownRoots;
   /** Somebody may put back by hand what nothing held: other targets are looked at again. */
@@ -31,10 +37,8 @@ export interface Recollection {
 }
 
 export function createRecollection({ api, elsewhere, now }: RecollectionOptions): Recollection {
-  /** PEM of what no watch shows; undefined until it was looked for. */
-  let found: string | undefined;
-  /** Whether it was known once what the targets hold: a look before would forget what the sources lost meanwhile. */
-  let complete = false;
+  /** What no watch of a target shows; undefined until it was looked for. */
+  let found: ShownRoots | undefined;
   let shown: () => ShownRoots = () => new Map();
 
   /** What the TrustBundle publishes, or has published before its targets changed. */
@@ -58,19 +62,33 @@ export function createRecollection({ api, elsewhere, now }: RecollectionOptions)
     return new MangroveError('BUNDLE_TARGET_UNAVAILABLE', message);
   }
 
+  /** As far as it is missing, from the sources, and what they do not give from targets that nobody watches. */
+  async function find(
+    entry: TrustBundleEntry,
+    given: () => Promise<readonly Anchor[]>,
+    signal: AbortSignal,
+  ): Promise<ShownRoots | undefined> {
+    const { status } = entry.object;
+    if (missingFrom(status, shown(), now()).length === 0) return new Map();
+    const roots = new Map((await given()).map((anchor) => [anchor.sha256, anchor]));
+    const lost = missingFrom(status, new Map([...roots, ...shown()]), now());
+    if (lost.length === 0) return roots;
+    // Nothing is known yet: a look now would forget what the sources lost while nobody ran.
+    if (api.cache() === undefined && !api.isAbsent()) return undefined;
+    return new Map([...roots, ...shownRoots([await elsewhere(entry.targets, lost, signal)])]);
+  }
+
   return {
-    async refresh(entry, signal) {
-      shown = once(() => shownRoots([...watched(entry), found ?? '']));
-      if (complete && found !== undefined) return undefined;
-      const missing = missingFrom(entry.object.status, shown(), now());
-      const isListed = api.cache() !== undefined || api.isAbsent();
-      // Where nothing is missing, no target has to be read for it.
-      if (missing.length === 0 || isListed) {
-        found ??= missing.length === 0 ? '' : await elsewhere(entry.targets, missing, signal);
-        complete = true;
-        shown = once(() => shownRoots([...watched(entry), found ?? '']));
-      }
-      return complete ? undefined : unlisted();
+    async refresh(entry, given, signal) {
+      const look = (): void => {
+        const more = found ?? new Map();
+        shown = once(() => new Map([...more, ...shownRoots(watched(entry))]));
+      };
+      look();
+      if (found !== undefined) return undefined;
+      found = await find(entry, given, signal);
+      look();
+      return found === undefined ? unlisted() : undefined;
     },
     shown: () => shown(),
     lookAgain() {

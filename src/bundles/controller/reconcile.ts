@@ -105,8 +105,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     if (spec === undefined) return { invalid: entry.invalid };
     const { trustDomain } = spec;
     const memory = memoryOf(entry, trustDomain);
-    const blind = await memory.recollection.refresh(entry, signal);
     const sources = sourcesOf(object.metadata.name, spec, places);
+    const given = async () =>
+      (await passing(trustDomain).read(sources)).flatMap(({ anchors = [] }) => anchors);
+    const blind = await memory.recollection.refresh(entry, given, signal);
     const readings = await (blind === undefined ? memory.sources : passing(trustDomain)).read(sources);
     const now = clock.wall();
     const before = memory.before ?? recallPublished(object.status, memory.recollection.shown(), now);

@@ -30,7 +30,11 @@ export interface BundleMetrics {
   /** A target was written, or could not be. */
   published(bundle: string, target: string, outcome: (typeof writeOutcomes)[number]): void;
   /** Of a target in many namespaces: how many of them hold it, refuse it, or are to come. */
-  placed(bundle: string, target: string, states: Readonly<Record<string, number>>): void;
+  placed(
+    bundle: string,
+    target: string,
+    states: Readonly<Record<(typeof placementStates)[number], number>>,
+  ): void;
   /** What all sources of a bundle are worth now, by their names. */
   sources(bundle: string, states: ReadonlyMap<string, SourceState>): void;
   /** How many roots stay in the bundle although no source gives them any more. */
@@ -43,6 +47,7 @@ export interface BundleMetrics {
 }
 
 const writeOutcomes = ['written', 'repaired', 'failed'] as const;
+const placementStates = ['holding', 'failing', 'pending'] as const;
 
 export function authorityMetrics(instruments: Instruments): AuthorityMetrics {
   const roots = instruments.gauge(
@@ -135,10 +140,10 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
   );
   const rootsOf = new Map<string, ReadonlyMap<string, number>>();
   const targetsOf = new Map<string, readonly string[]>();
-  const placedOf = new Map<string, Set<string>>();
   const sourcesOf = new Map<string, Set<string>>();
   const forgetTarget = (bundle: string, target: string): void => {
     verified.remove({ bundle, target });
+    for (const state of placementStates) placements.remove({ bundle, target, state });
     for (const outcome of writeOutcomes) writes.remove({ bundle, target, outcome });
   };
   const forgetSource = (bundle: string, source: string): void => {
@@ -162,8 +167,7 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
     },
     verified: (bundle, target, at) => verified.set({ bundle, target }, at),
     placed(bundle, target, states) {
-      placedOf.set(bundle, (placedOf.get(bundle) ?? new Set()).add(target));
-      for (const [state, count] of Object.entries(states)) placements.set({ bundle, target, state }, count);
+      for (const state of placementStates) placements.set({ bundle, target, state }, states[state]);
     },
     published: (bundle, target, outcome) => writes.inc({ bundle, target, outcome }),
     sources(bundle, states) {
@@ -184,16 +188,23 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
       rootsOf.delete(bundle);
       for (const target of targetsOf.get(bundle) ?? []) forgetTarget(bundle, target);
       for (const source of sourcesOf.get(bundle) ?? []) forgetSource(bundle, source);
-      for (const target of placedOf.get(bundle) ?? []) {
-        for (const state of ['holding', 'failing', 'pending']) placements.remove({ bundle, target, state });
-      }
-      placedOf.delete(bundle);
       targetsOf.delete(bundle);
       sourcesOf.delete(bundle);
     },
     // Counters stay: they are of this replica, and count on when it leads again.
     forgetAll() {
-      for (const gauge of [anchors, bytes, withheld, expiry, verified, sources, failing]) gauge.reset();
+      for (const gauge of [
+        anchors,
+        bytes,
+        withheld,
+        promotion,
+        expiry,
+        verified,
+        placements,
+        sources,
+        failing,
+      ])
+        gauge.reset();
       rootsOf.clear();
       sourcesOf.clear();
     },

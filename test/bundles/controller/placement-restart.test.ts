@@ -60,10 +60,34 @@ describe('a controller that begins anew', () => {
     const second = placed.start([domain]);
     second.setAuthority('grow-one', known(domain, one));
     second.setAuthority('grow-two', { state: 'pending', message: 'not read yet' });
-    const status = await placed.untilTarget(domain, { failing: 2, holding: 0 });
-    expect(status?.error).toContain('a source is not read yet');
+    // What the unread source gave before is recalled from what stands.
+    await placed.untilTarget(domain, { failing: 0, holding: 2 });
     await placed.untilHolds(names, one, two);
     second.setAuthority('grow-two', known(domain, two));
+    await placed.untilReady(domain);
+  });
+});
+
+describe('a TrustBundle without memory', () => {
+  it('lets a ConfigMap grow and lose nothing while one of its sources is not read yet', async () => {
+    const domain = 'anew.restart.test';
+    const names = await placed.namespaces('anew-restart', 1);
+    const publisher = placed.start([domain]);
+    const [one, two] = [await makeRoot(), await makeRoot()];
+    publisher.setAuthority('anew-one', known(domain, one));
+    publisher.setAuthority('anew-two', known(domain, two));
+    const targets = [placed.target('anew-restart')];
+    const bundle = trustBundle(domain, ['anew-one', 'anew-two'], { targets });
+    await apply(scene.kubectl, bundle);
+    await placed.untilHolds(names, one, two);
+    // What it published stays; what it remembered goes with it.
+    await scene.kubectl(['delete', 'trustbundle', domain]);
+    publisher.setAuthority('anew-two', { state: 'pending', message: 'not read yet' });
+    await apply(scene.kubectl, bundle);
+    const status = await placed.untilTarget(domain, { failing: 1, holding: 0 });
+    expect(status?.error).toContain('a source is not read yet');
+    await placed.untilHolds(names, one, two);
+    publisher.setAuthority('anew-two', known(domain, two));
     await placed.untilReady(domain);
   });
 });
