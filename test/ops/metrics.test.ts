@@ -194,6 +194,7 @@ test('what is gone leaves no gauge behind that would alarm for ever', async () =
   made.bundles.verified('cluster.local', 'clusterTrustBundle/x', 1_740_000_000);
   made.bundles.sources('cluster.local', good);
   made.bundles.withheld('cluster.local', 1);
+  made.bundles.promotion('cluster.local', true);
   made.bundles.forget('cluster.local');
   const { body } = await made.scrape();
   expect(body).not.toContain('mesh');
@@ -225,11 +226,17 @@ test('a source that fails is told until it is good again, or named no more', asy
   ).toBe(1_740_000_000);
 });
 
+const promotion = 'mangrove_bundle_promotion_pending{bundle="cluster.local"}';
+
 test('a bundle tells size, roots, writes and when each target was verified', async () => {
   const made = metrics();
   made.bundles.assembled('cluster.local', roots, 1_200);
   made.bundles.verified('cluster.local', 'clusterTrustBundle/x', 1_740_000_000);
   made.bundles.published('cluster.local', 'clusterTrustBundle/x', 'repaired');
+  for (const isPending of [true, false]) {
+    made.bundles.promotion('cluster.local', isPending);
+    expect(await sample(made, promotion)).toBe(isPending ? 1 : 0);
+  }
   expect(await sample(made, 'mangrove_bundle_bytes{bundle="cluster.local"}')).toBe(1_200);
   expect(await sample(made, 'mangrove_bundle_anchors{bundle="cluster.local"}')).toBe(2);
   const root = (id: string) =>
