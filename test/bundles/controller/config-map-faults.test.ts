@@ -167,6 +167,39 @@ describe('rights', () => {
   });
 });
 
+describe('what every namespace was refused for', () => {
+  it('is over for all of them as soon as it is for one, whatever their own delay', async () => {
+    const domain = 'together.faults.test';
+    const names = await placed.namespaces('together-faults', 24);
+    const account = { namespace: 'placement-together' };
+    const component = componentRole('configmap-targets').metadata.name;
+    const roles = [role.metadata.name, component];
+    const poor = clientOf(scene.server, await makeServiceAccount(scene.kubectl, account.namespace, roles));
+    const written: number[] = [];
+    const publisher = startPublisher(poor, {
+      handles: ({ spec }) => spec.trustDomain === domain,
+      observer: {
+        published: (_bundle, _target, outcome) => outcome === 'written' && written.push(performance.now()),
+      },
+    });
+    const root = await placed.bundle(publisher, domain, [placed.target('together-faults')]);
+    await placed.untilReady(domain);
+    await scene.kubectl(['delete', 'clusterrolebinding', `${component}-${account.namespace}`]);
+    await sleep(500);
+    written.length = 0;
+    const next = await makeRoot();
+    publisher.setAuthority(domain, known(domain, root, next));
+    await placed.untilTarget(domain, { failing: 24 });
+    // By now they wait for seconds, each as long as chance has it.
+    await sleep(6_000);
+    await apply(scene.kubectl, binding(component, account));
+    await placed.untilHolds(names, root, next);
+    expect(Math.max(...written) - Math.min(...written)).toBeLessThan(1_000);
+    await publisher.stop();
+    poor.close();
+  });
+});
+
 async function forbidByQuota(namespace: string): Promise<void> {
   const hard = { 'count/configmaps': '0' };
   const quota = {

@@ -71,9 +71,9 @@ describe('evidence that an anchor is published in namespaces', () => {
   });
 
   it('is none where no namespace is selected', async () => {
-    const domain = 'nowhere.verify.test';
+    const domain = 'empty.verify.test';
     const publisher = placed.start([domain]);
-    const root = await placed.bundle(publisher, domain, [placed.target('nowhere-verify')]);
+    const root = await placed.bundle(publisher, domain, [placed.target('empty-verify')]);
     await placed.untilReady(domain);
     const found = await evidence(publisher.controller, domain, root);
     expect(found).toMatchObject({ complete: false, targets: [{ published: true, places: 0 }] });
