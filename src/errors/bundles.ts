@@ -138,7 +138,7 @@ export const bundlesErrors = {
   ),
   BUNDLE_API_ABSENT: unavailable(
     'ClusterTrustBundleAbsent',
-    'Enable the ClusterTrustBundle API of kube-apiserver (on by default from Kubernetes 1.37).',
+    'Enable the ClusterTrustBundle API of kube-apiserver (on by default from Kubernetes 1.37); until then ConfigMaps stand for it, unless spec.fallback says Never.',
   ),
   BUNDLE_API_UNKNOWN: unavailable(
     'ClusterTrustBundleUnknown',

@@ -15,7 +15,7 @@ import { blocks } from './support/page.ts';
 const docs = join(packageRoot(), 'docs');
 const read = (path: string): string => readFileSync(join(docs, path), 'utf8');
 const kinds = readdirSync(join(docs, 'targets')).map((file) => `targets/${file}`);
-const pages = ['targets.md', ...kinds];
+const pages = ['targets.md', 'channels.md', ...kinds];
 const bundlesOf = (page: string): string[] =>
   blocks(read(page), 'yaml').filter((block) => block.includes('kind: TrustBundle'));
 const examples = pages.flatMap((page) =>

@@ -27,6 +27,8 @@ test('what is gone leaves no gauge behind that would alarm for ever', async () =
   made.bundles.published('cluster.local', 'clusterTrustBundle/x', 'written');
   made.bundles.sources('cluster.local', good);
   made.bundles.withheld('cluster.local', 1);
+  made.bundles.promotion('cluster.local', true);
+  made.bundles.placed('cluster.local', 'clusterTrustBundle/x', { holding: 1, failing: 2, pending: 3 });
   made.bundles.forget('cluster.local');
   const { body } = await made.scrape();
   expect(body).not.toContain('mesh');
@@ -104,6 +106,11 @@ test('a bundle tells size, roots, writes and when each target was verified', asy
   made.bundles.assembled('cluster.local', roots, 1_200);
   made.bundles.verified('cluster.local', 'clusterTrustBundle/x', 1_740_000_000);
   made.bundles.published('cluster.local', 'clusterTrustBundle/x', 'repaired');
+  for (const isPending of [true, false]) {
+    made.bundles.promotion('cluster.local', isPending);
+    const promotion = 'mangrove_bundle_promotion_pending{bundle="cluster.local"}';
+    expect(await sample(made, promotion)).toBe(isPending ? 1 : 0);
+  }
   expect(await sample(made, 'mangrove_bundle_bytes{bundle="cluster.local"}')).toBe(1_200);
   expect(await sample(made, 'mangrove_bundle_anchors{bundle="cluster.local"}')).toBe(2);
   const root = (id: string) =>

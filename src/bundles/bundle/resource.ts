@@ -140,7 +140,8 @@ const promotedStatus = z.object({
         notAfter: timeField.describe('End of its validity; it leaves the targets then.'),
       }),
     )
-    .max(2048)
+    // No root is so small that a bundle of 1 MiB has more.
+    .max(4096)
     .describe('Its roots.')
     .meta({ 'x-kubernetes-list-type': 'atomic' }),
 });

@@ -148,7 +148,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     const hash = live.bundle?.sha256 ?? '';
     const message = state === 'pending' ? now : `Live targets get the bundle ${hash.slice(0, 8)}`;
     const reason = state === 'pending' ? 'PromotionPending' : 'Promoted';
-    log.info({ trustBundle: name, hash }, message);
+    log.info({ trustBundle: name, hash, state, message }, 'what live targets hold is told');
     events.record(object, { type: 'Normal', reason, message });
   }
 

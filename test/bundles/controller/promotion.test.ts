@@ -233,6 +233,32 @@ describe('what is promoted outlives the process that promoted it', () => {
     }
   });
 
+  it('also when that one ended before it had written, and the sources have changed since', async () => {
+    const domain = 'ended.promotion.test';
+    let isEnding = false;
+    const step = (): void => {
+      if (isEnding) throw new Error('it ends here');
+    };
+    const first = placed.start([domain], { step: (name) => (name === 'publish/write' ? step() : undefined) });
+    const [one, two, three] = [await makeRoot(), await makeRoot(), await makeRoot()];
+    await given(first, domain, [live(domain), canary(domain)], one);
+    first.setAuthority(domain, known(domain, two));
+    await untilCanary(domain, two);
+    await untilPromoted(domain, pending);
+    isEnding = true;
+    const hash = await hashOf(domain);
+    await promote(domain, hash);
+    await eventually(async () => (await scene.bundleOf(domain)).status?.promoted?.hash === hash);
+    await scene.untilPublished(domain, one);
+    await first.stop();
+
+    const second = placed.start([domain]);
+    second.setAuthority(domain, known(domain, three));
+    await scene.untilPublished(domain, two);
+    await untilCanary(domain, three);
+    await untilPromoted(domain, pending);
+  });
+
   it('and where nobody has its roots any more the targets are left alone, until somebody puts them back', async () => {
     const domain = 'lost.promotion.test';
     const first = placed.start([domain]);
