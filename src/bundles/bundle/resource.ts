@@ -113,6 +113,10 @@ const targetStatus = z.object({
   firstVerifiedTime: timeField
     .optional()
     .describe('When a namespace was first seen to hold the bundle; a fallback goes on from then.'),
+  fallback: z
+    .boolean()
+    .optional()
+    .describe('True for the ConfigMap that stands for ClusterTrustBundles without being named.'),
   error: z.string().max(4096).optional().describe('Why it does not hold the bundle now.'),
   namespaces: z.int().min(0).optional().describe('Namespaces that the selector selects.'),
   holding: z.int().min(0).optional().describe('How many of them were seen to hold the bundle.'),

@@ -21,6 +21,8 @@ export interface TargetReport {
   readonly changed: readonly string[];
   /** Ms until it should be looked at again; undefined when nothing is waiting. */
   readonly retryMs: number | undefined;
+  /** As the target says of itself. */
+  readonly fallback?: true | undefined;
   /** Of a target in many namespaces. */
   readonly placements?: PlacementSummary;
 }

@@ -26,6 +26,7 @@ export function targetStatus(
     ...(hash !== undefined && { hash }),
     ...(verifiedAt !== undefined && { lastVerifiedTime: formatTime(verifiedAt) }),
     ...(first !== undefined && { firstVerifiedTime: first }),
+    ...(report.fallback === true && { fallback: true }),
     ...(error !== undefined && { error: errorText(error) }),
     ...(placements !== undefined && placementStatus(placements)),
   };

@@ -184,5 +184,6 @@ const toldMs = 100;
 function announced(target: NamedTarget): TargetReport {
   const what = `${kindNames[target.kind]} ${target.name}`;
   const error = new MangroveError('BUNDLE_TARGET_PENDING', `${what} is about to be written`);
-  return { ...unseenTarget(target), error, retryMs: toldMs };
+  const fallback = target.kind === 'configMap' ? target.fallback : undefined;
+  return { ...unseenTarget(target), fallback, error, retryMs: toldMs };
 }

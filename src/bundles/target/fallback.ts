@@ -26,6 +26,7 @@ export function fallbackOf(spec: TrustBundleSpec): PlacementTarget | undefined {
     name: configMapName(spec.trustDomain),
     required: true,
     spec: { namespaceSelector, keys, adopt: false },
+    fallback: true,
   };
   const isNamed = named.some((target) => targetId(target) === targetId(fallback));
   return mode === 'Never' || !isLive || isNamed ? undefined : fallback;
@@ -43,7 +44,8 @@ export function publishedTargets(
   const named = namedTargets(spec);
   const fallback = fallbackOf(spec);
   if (fallback === undefined) return named;
-  const isPublished = spec.fallback.mode === 'Always' || isTold(fallback, status);
+  // A target of that name that somebody asked for, and asks for no more, has begun nothing.
+  const isPublished = spec.fallback.mode === 'Always' || toldOf(fallback, status)?.fallback === true;
   return isPublished ? [...named, fallback] : named;
 }
 

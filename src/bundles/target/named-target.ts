@@ -28,6 +28,8 @@ export interface ClusterTrustBundleTarget extends Common {
 export interface PlacementTarget extends Common {
   readonly kind: PlacementKind;
   readonly spec: PlacementSpec;
+  /** It stands for ClusterTrustBundles, and nobody has asked for it by name. */
+  readonly fallback?: true;
 }
 
 export interface FileTarget extends Common {

@@ -8,7 +8,7 @@ const live = { clusterTrustBundle: { signerName: 'a.b/c' } };
 const canary = { clusterTrustBundle: { signerName: 'a.b/c', channel: 'canary' as const } };
 const own = { configMap: { namespaceSelector: {} } };
 const name = 'mangrove-trust-east.test';
-const told: TrustBundleStatus = { targets: [{ kind: 'configMap', name }], conditions: [] };
+const told: TrustBundleStatus = { targets: [{ kind: 'configMap', name, fallback: true }], conditions: [] };
 
 const spec = (targets: RawSpec['targets'], fallback?: RawSpec['fallback']) =>
   parseTrustBundleSpec({
@@ -42,12 +42,19 @@ describe('the fallback', () => {
       name,
       required: true,
       spec: { namespaceSelector, keys: [{ key: 'ca.crt', format: 'pem' }], adopt: false },
+      fallback: true,
     });
   });
 
   it.each<[string, RawSpec['fallback'], TrustBundleStatus | undefined, boolean]>([
     ['is published once the status tells of it', undefined, told, true],
     ['not before', undefined, { targets: [{ kind: 'secret', name }], conditions: [] }, false],
+    [
+      'not because of a ConfigMap of its name that somebody asked for and asks for no more',
+      undefined,
+      { targets: [{ kind: 'configMap', name }], conditions: [] },
+      false,
+    ],
     ['always, when somebody says so', { mode: 'Always' }, undefined, true],
     ['not any more, when somebody says Never', { mode: 'Never' }, told, false],
   ])('%s', (_title, fallback, status, isPublished) => {

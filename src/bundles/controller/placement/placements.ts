@@ -197,6 +197,7 @@ function report(
     written: undefined,
     changed: [],
     retryMs: undefined,
+    fallback: target.fallback,
     placements: summary,
   };
 
