@@ -6,6 +6,7 @@ import { opensslRequest } from '../test/csr/support/requester.ts';
 import type { Installation } from '../test/support/installation.ts';
 import type { Benchmark } from './benchmark.ts';
 import { benchControlPlane } from './control-plane.ts';
+import { forAll } from './in-flight.ts';
 import { replicas } from './replica.ts';
 
 const requests = 2_000;
@@ -62,7 +63,7 @@ export const drain: Benchmark = {
         const waiting = await approve(on, await makeRequests(load, nobody));
         const certificate = await someCertificate(on);
         const started = performance.now();
-        await forAll(waiting, (request) => {
+        await forAll(writers, waiting, (request) => {
           const status = { ...request.status, certificate };
           return signer.updateStatus(certificateSigningRequests, { ...request, status });
         });
@@ -105,7 +106,7 @@ async function makeRequests(load: KubeClient, signerName: string): Promise<Certi
   const request = Buffer.from(opensslRequest()).toString('base64');
   const usages = ['digital signature', 'server auth', 'client auth'];
   const names = Array.from({ length: requests }, () => `load-${(made += 1)}`);
-  return forAll(names, (name) => {
+  return forAll(writers, names, (name) => {
     const spec = { request, signerName, usages };
     return load.create<CertificateSigningRequest>(certificateSigningRequests, { metadata: { name }, spec });
   });
@@ -117,7 +118,7 @@ function approve(
   waiting: readonly CertificateSigningRequest[],
 ): Promise<CertificateSigningRequest[]> {
   const approved = { type: 'Approved', status: 'True', reason: 'Bench', message: 'by a benchmark' } as const;
-  return forAll(waiting, (request) => {
+  return forAll(writers, waiting, (request) => {
     const status = { conditions: [approved] };
     return on.admin.update(certificateSigningRequests, { ...request, status }, { subresource: 'approval' });
   });
@@ -134,15 +135,4 @@ async function someCertificate(on: Installation): Promise<string> {
     if (certificate !== undefined) return certificate;
     await sleep(100);
   }
-}
-
-async function forAll<T, R>(items: readonly T[], task: (item: T) => Promise<R>): Promise<R[]> {
-  const left = items.values();
-  const results: R[] = [];
-  await Promise.all(
-    Array.from({ length: writers }, async () => {
-      for (const item of left) results.push(await task(item));
-    }),
-  );
-  return results;
 }

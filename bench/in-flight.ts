@@ -18,3 +18,19 @@ export async function inFlight(
   await Promise.all(Array.from({ length: count }, caller));
   return latencies;
 }
+
+/** One task for each item, `count` of them under way; the results in the order in which they came. */
+export async function forAll<T, R>(
+  count: number,
+  items: readonly T[],
+  task: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const left = items.values();
+  const results: R[] = [];
+  await Promise.all(
+    Array.from({ length: count }, async () => {
+      for (const item of left) results.push(await task(item));
+    }),
+  );
+  return results;
+}

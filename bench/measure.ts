@@ -1,4 +1,4 @@
-import type { Benchmark, Report } from './benchmark.ts';
+import type { Benchmark, Report, Sample } from './benchmark.ts';
 
 const usualRounds = 7;
 const roundMs = 1500;
@@ -48,6 +48,11 @@ export async function measure(benchmark: Benchmark): Promise<Report> {
 function quantile(values: readonly number[], share: number): number | undefined {
   const sorted = Float64Array.from(values).sort();
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+}
+
+/** Of what is asked for now and then: the rate at which the median would follow itself; a mean is ruled by the few that met a pause. */
+export function oneAtATime(latencies: readonly number[]): Sample {
+  return { rate: 1000 / (quantile(latencies, 0.5) ?? 0), latencies };
 }
 
 /** Three significant digits: more is noise. */

@@ -25,11 +25,14 @@ export interface Replica {
 export async function replicas(on: Installation): Promise<() => Replica> {
   const port = await freePort();
   const path = join(on.directory, 'mangrove.json');
-  writeFileSync(path, JSON.stringify({ ...(await on.config()), http: { host: '127.0.0.1', port } }));
+  // No other replica is on this control plane: it handles all that there is, as it does when it is installed.
+  const alone = { ...(await on.config()), authorities: undefined, http: { host: '127.0.0.1', port } };
+  writeFileSync(path, JSON.stringify(alone));
   const url = `http://127.0.0.1:${port}`;
   return () => {
     const log = openSync(join(on.directory, 'mangrove.log'), 'a');
     const child = spawn(launcher, ['controller', '--config', path], { stdio: ['ignore', log, log] });
+    process.once('exit', () => child.kill('SIGKILL'));
     return {
       signal: (signal) => void child.kill(signal),
       metrics: async () => (await fetch(`${url}/metrics`)).text(),
