@@ -112,8 +112,25 @@ describe('verify', () => {
     expect(stderr).not.toBe('');
   });
 
+  test('a TrustBundle without ClusterTrustBundles is read from a ConfigMap that it is published to', async () => {
+    const { kubectl, trustDomain, sources } = scene.mangrove;
+    const published = await scene.publishedPem();
+    await kubectl(['delete', 'clustertrustbundle', scene.targetName()]);
+    const name = `mangrove-trust-${trustDomain}`;
+    await scene.makeRoots(name, { 'bundle.json': '{}', 'ca.crt': published });
+    await kubectl(['label', 'configmap', name, '-n', sources, `mangrove.dev/trust-bundle=${trustDomain}`]);
+    const status = { status: { targets: [{ kind: 'configMap', name }] } };
+    const patch = ['--subresource=status', '--type=merge', '-p', JSON.stringify(status)];
+    await kubectl(['patch', 'trustbundle', trustDomain, ...patch]);
+    const args = ['verify', 'web.pem', '--at', moment(now), '--bundle', `TrustBundle/${trustDomain}`];
+    expect(await scene.json(args)).toMatchObject({
+      code: 79,
+      value: { faults: [{ code: 'PATH_ISSUER_UNKNOWN' }, { code: 'VERIFY_TRUST_DOMAIN' }] },
+    });
+    await kubectl(['delete', 'configmap', name, '-n', sources]);
+  });
+
   test('a TrustBundle whose targets are gone cannot be read, which is no verdict', async () => {
-    await scene.mangrove.kubectl(['delete', 'clustertrustbundle', scene.targetName()]);
     const { code, stdout, stderr } = await scene.bundle([
       'verify',
       'web.pem',

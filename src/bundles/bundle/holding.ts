@@ -116,7 +116,7 @@ export function statusCertificates(
   const [missing = '', ...more] = wanted.filter((sha256) => !known.has(sha256));
   throw new MangroveError(
     'PLACE_INCOMPLETE',
-    `${place}: no ClusterTrustBundle that it writes holds the root ${missing.slice(0, 8)}${more.length > 0 ? ` and ${more.length} more` : ''}`,
+    `${place}: no ClusterTrustBundle and no ConfigMap that it writes holds the root ${missing.slice(0, 8)}${more.length > 0 ? ` and ${more.length} more` : ''}`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
-import { errorMessage, MangroveError } from '#errors/error.ts';
+import { OWNER_LABEL } from '#bundles/target/placed-object.ts';
+import { errorCode, errorMessage, MangroveError } from '#errors/error.ts';
 import { createKubeClient, type KubeClient } from '#kube/client.ts';
 import { loadCredentials } from '#kube/credentials.ts';
 import { discover } from '#kube/discovery.ts';
@@ -25,6 +26,8 @@ export interface Cluster {
   /** @throws MangroveError BUNDLE_API_ABSENT, BUNDLE_API_UNKNOWN */
   clusterTrustBundle(name: string): Promise<ClusterTrustBundle>;
   configMap(namespace: string, name: string): Promise<ConfigMap>;
+  /** What one of the ConfigMaps of this name that TrustBundles are published to holds; nothing where nobody may list them. */
+  placed(name: string): Promise<readonly string[]>;
   /** Epoch ms by its clock, once it has answered. */
   now(): number;
   close(): void;
@@ -41,9 +44,18 @@ export function openCluster({ kubeconfig, context }: ClusterOptions): Cluster {
     clusterTrustBundle: async (name) =>
       client.get<ClusterTrustBundle>(atVersion(clusterTrustBundles, await servedVersion(client)), name),
     configMap: (namespace, name) => client.get<ConfigMap>(configMaps, name, { namespace }),
+    async placed(name) {
+      const one = { fieldSelector: `metadata.name=${name}`, labelSelector: OWNER_LABEL, limit: 1 };
+      const page = await client.listPage<ConfigMap>(configMaps, one).catch(nothingIfForbidden);
+      return (page?.items ?? []).flatMap(({ data = {} }) => Object.values(data));
+    },
     now: () => (client.serverTime() ?? Date.now() / 1000) * 1000,
     close: () => client.close(),
   };
+}
+
+function nothingIfForbidden(error: unknown): undefined {
+  if (errorCode(error) !== 'KUBE_FORBIDDEN') throw error;
 }
 
 async function servedVersion(client: KubeClient): Promise<string> {

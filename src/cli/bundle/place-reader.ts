@@ -78,21 +78,21 @@ export class PlaceReader {
   }
 }
 
-/** What its ClusterTrustBundles hold; one that is gone, or cannot be served, holds nothing. */
+/** What its ClusterTrustBundles and ConfigMaps hold; one that is gone, or cannot be served, holds nothing. */
 async function publishedBy({ status }: TrustBundle, cluster: Cluster): Promise<string[]> {
-  const names = (status?.targets ?? [])
-    .filter(({ kind }) => kind === 'clusterTrustBundle')
-    .map(({ name }) => name);
-  const texts = await Promise.all(names.map((name) => publishedAt(name, cluster)));
-  return texts.filter((text) => text !== undefined);
+  const texts = (status?.targets ?? []).map(async ({ kind, name }) => {
+    if (kind === 'clusterTrustBundle') return publishedAt(name, cluster);
+    return kind === 'configMap' ? cluster.placed(name) : [];
+  });
+  return (await Promise.all(texts)).flat();
 }
 
-async function publishedAt(name: string, cluster: Cluster): Promise<string | undefined> {
+async function publishedAt(name: string, cluster: Cluster): Promise<string[]> {
   try {
-    return (await cluster.clusterTrustBundle(name)).spec.trustBundle;
+    return [(await cluster.clusterTrustBundle(name)).spec.trustBundle];
   } catch (error) {
     const code = errorCode(error);
-    if (code === 'KUBE_NOT_FOUND' || code === 'BUNDLE_API_ABSENT') return undefined;
+    if (code === 'KUBE_NOT_FOUND' || code === 'BUNDLE_API_ABSENT') return [];
     throw error;
   }
 }
