@@ -55,6 +55,20 @@ export function cutData(json: Buffer, wanted: (name: string) => boolean): Map<st
   return taken;
 }
 
+const lastApplied = Buffer.from('"kubectl.kubernetes.io/last-applied-configuration":"');
+
+/**
+ * Puts spaces in the place of what `kubectl apply` keeps of an object, in its JSON as an API server writes it: of a Secret that is all of
+ * its data once more. Within another string each quote of this name would stand behind a backslash.
+ */
+export function blankLastApplied(json: Buffer): void {
+  for (let at = json.indexOf(lastApplied); at >= 0; at = json.indexOf(lastApplied, at)) {
+    const start = at + lastApplied.length;
+    at = endOfString(json, start);
+    json.fill(space, start, at);
+  }
+}
+
 function endOfString(json: Buffer, start: number): number {
   let at = start;
   while (at < json.length && json[at] !== quote) at += json[at] === backslash ? 2 : 1;

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cutData } from '#secret-data.ts';
+import { blankLastApplied, cutData } from '#secret-data.ts';
 
 const bytes = (json: string): Buffer => Buffer.from(json);
 const cutKey = (json: Buffer): Buffer | undefined =>
@@ -58,5 +58,29 @@ describe('the key of a Secret', () => {
         expect(json.toString()).toBe(JSON.stringify(rest, undefined, indent));
       }),
     );
+  });
+});
+
+describe('what kubectl keeps of a Secret', () => {
+  const name = 'kubectl.kubernetes.io/last-applied-configuration';
+  const kept = JSON.stringify({ kind: 'Secret', data: { 'tls.key': 'a2V5' } });
+
+  test('is wiped, and all else stays', () => {
+    const annotations = { 'mangrove.dev/keys': 'ca.crt', [name]: kept, z: '"' };
+    const json = bytes(JSON.stringify({ metadata: { annotations }, data: { x: 'eA==' } }));
+    blankLastApplied(json);
+    const object = JSON.parse(json.toString());
+    expect(object.metadata.annotations[name].trim()).toBe('');
+    expect(object).toMatchObject({
+      metadata: { annotations: { 'mangrove.dev/keys': 'ca.crt', z: '"' } },
+      data: { x: 'eA==' },
+    });
+  });
+
+  test('is left where it is only spoken of', () => {
+    const text = JSON.stringify({ metadata: { annotations: { x: `{"${name}":"text"}` } } });
+    const json = bytes(text);
+    blankLastApplied(json);
+    expect(json.toString()).toBe(text);
   });
 });

@@ -13,9 +13,10 @@ import { heldElsewhere } from '#bundles/controller/held-elsewhere.ts';
 import { startPlacements } from '#bundles/controller/placement/placements.ts';
 import { createReconciler } from '#bundles/controller/reconcile.ts';
 import { createGate } from '#bundles/controller/selection.ts';
-import { type ServedApiTiming, startServedApi } from '#bundles/controller/served-api.ts';
+import { startServedApi } from '#bundles/controller/served-api.ts';
 import { startSourceObjects } from '#bundles/controller/source-objects.ts';
 import { createTargets } from '#bundles/controller/targets.ts';
+import { type BundleControllerTiming, defaultTiming } from '#bundles/controller/timing.ts';
 import { type PublishedEvidence, verifyPublished } from '#bundles/controller/verify.ts';
 import type { AuthorityLookup } from '#bundles/source/authority.ts';
 import { CONSENT_ANNOTATION } from '#bundles/source/consent.ts';
@@ -72,16 +73,6 @@ export interface BundleControllerOptions {
   readonly step?: Step;
 }
 
-/** Milliseconds. */
-export interface BundleControllerTiming extends ServedApiTiming {
-  /** Every target is looked at, and the times in the status are renewed, at least this often; default 5 min. */
-  readonly verifyMs: number;
-  /** A watch that was silent for longer is not believed, and targets are read instead; default 2 min. */
-  readonly staleMs: number;
-  /** While targets are written to many namespaces, the status tells of it this often; default 1 s. */
-  readonly progressMs: number;
-}
-
 export interface BundleController {
   /** The anchors of that CertificateAuthority changed. */
   authorityChanged(name: string): void;
@@ -101,15 +92,6 @@ export interface BundleController {
   readonly done: Promise<void>;
 }
 
-const defaultTiming: BundleControllerTiming = {
-  discoveryMs: 180_000,
-  absentMs: 15_000,
-  recheckMs: 1_000,
-  verifyMs: 300_000,
-  staleMs: 120_000,
-  progressMs: 1_000,
-};
-
 /** Publishes what TrustBundles say: one publisher for each target, ever. */
 export function startBundleController(options: BundleControllerOptions): BundleController {
   const { client, signal, isLeader, handles = () => true, clock = systemClock } = options;
@@ -117,7 +99,8 @@ export function startBundleController(options: BundleControllerOptions): BundleC
   const log = options.log.child({ room: 'bundles' });
   const observerOf = options.reflectorObserver ?? (() => ({}));
   const queueObserver = options.queueObserver ?? (() => ({}));
-  const reserved = options.namespace === undefined ? [] : [options.namespace];
+  // What lies among the sources could be taken for one, by a selector of another trust domain.
+  const reserved = [options.sources.namespace, options.namespace ?? options.sources.namespace];
   const queue = new WorkQueue({ observer: queueObserver('bundles') });
   const bundles = createTrustBundleCache();
   const announcer = createAnnouncer({ log, events: options.events, observer: options.observer ?? {} });

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ignoreNotFound } from '#kube/error.ts';
 import type { CertificateSigningRequest, ClusterTrustBundle, ConfigMap, KubeObject } from '#kube/object.ts';
-import { certificateSigningRequests, clusterTrustBundles, configMaps, trustBundles } from '#kube/resource.ts';
+import {
+  certificateSigningRequests,
+  clusterTrustBundles,
+  configMaps,
+  namespaces,
+  trustBundles,
+} from '#kube/resource.ts';
 import type { Config } from '#ops/config-schema.ts';
 import type { StepName } from '#step.ts';
 import { approveDirectly, ask, opensslRequest, requester } from '../csr/support/requester.ts';
@@ -146,9 +152,15 @@ export async function openScene(
   };
 }
 
+/** A namespace that gets the roots. */
+function placeOf({ namespace }: Installation): string {
+  return `${namespace}-placed`;
+}
+
 async function askForConfigMap(on: Installation): Promise<void> {
-  const { admin, authority, signerName, trustDomain, sources } = on;
-  const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': sources } };
+  const { admin, authority, signerName, trustDomain } = on;
+  await admin.create(namespaces, { metadata: { name: placeOf(on) } });
+  const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': placeOf(on) } };
   await admin.create<KubeObject>(trustBundles, {
     metadata: { name: trustDomain },
     spec: {
@@ -164,16 +176,18 @@ async function patchBundle({ admin, trustDomain }: Installation, spec: object): 
   await admin.patch(trustBundles, { name: trustDomain }, { spec });
 }
 
-async function isGone({ admin, sources, trustDomain }: Installation): Promise<boolean> {
-  const found = admin.get(configMaps, `mangrove-trust-${trustDomain}`, { namespace: sources });
+async function isGone(on: Installation): Promise<boolean> {
+  const { admin, trustDomain } = on;
+  const found = admin.get(configMaps, `mangrove-trust-${trustDomain}`, { namespace: placeOf(on) });
   return (await found.catch<undefined>(ignoreNotFound)) === undefined;
 }
 
-async function isPlaced({ admin, signerName, sources, trustDomain }: Installation): Promise<boolean> {
+async function isPlaced(on: Installation): Promise<boolean> {
+  const { admin, signerName, trustDomain } = on;
   const name = `${signerName.replace('/', ':')}:${trustDomain}`;
   const { spec } = await admin.get<ClusterTrustBundle>(clusterTrustBundles, name);
   const placed = await admin
-    .get<ConfigMap>(configMaps, `mangrove-trust-${trustDomain}`, { namespace: sources })
+    .get<ConfigMap>(configMaps, `mangrove-trust-${trustDomain}`, { namespace: placeOf(on) })
     .catch<undefined>(ignoreNotFound);
   return placed?.data?.['ca.crt'] === spec.trustBundle;
 }

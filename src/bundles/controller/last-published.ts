@@ -14,6 +14,11 @@ export interface Publishing {
   readonly now: number;
 }
 
+/** Also one that a thousand namespaces hold and one refuses. */
+function isSomewhere({ error, placements }: TargetReport): boolean {
+  return error === undefined || (placements !== undefined && placements.holding > 0);
+}
+
 /** Every target was seen to hold the bundle. */
 export function isPublished(
   assembly: Assembly,
@@ -23,8 +28,8 @@ export function isPublished(
 }
 
 /**
- * What is published now, and who gives it; what is withheld was given by whom it was given by before. While a target fails, what was let
- * go is gone for the others: it must not come back. Undefined when no target holds the bundle.
+ * What is published now, and who gives it; what is withheld was given by whom it was given by before. While a target fails, what has joined
+ * is relied upon where it arrived, and what was let go is gone there: it must not come back. Undefined when no place holds the bundle.
  */
 export function publishedNow({
   assembly,
@@ -34,7 +39,7 @@ export function publishedNow({
   now,
 }: Publishing): LastPublished | undefined {
   const { bundle, removals } = assembly;
-  if (bundle === undefined || targets.every(({ error }) => error !== undefined)) return undefined;
+  if (bundle === undefined || !targets.some(isSomewhere)) return undefined;
   const withheld = new Set(assembly.withheld.map(({ sha256 }) => sha256));
   const known = new Map(before.anchors.map((published) => [published.anchor.sha256, published]));
   const givers = new Map(before.anchors.map(({ anchor, source }) => [anchor.sha256, source]));
@@ -42,13 +47,11 @@ export function publishedNow({
     for (const { sha256 } of given) givers.set(sha256, name);
   }
   const whole = isPublished(assembly, targets);
-  const anchors = bundle.anchors
-    .filter(({ sha256 }) => whole || known.has(sha256))
-    .map((anchor) => ({
-      anchor,
-      source: givers.get(anchor.sha256) ?? '',
-      withheld: withheld.has(anchor.sha256),
-      since: known.get(anchor.sha256)?.since ?? now,
-    }));
+  const anchors = bundle.anchors.map((anchor) => ({
+    anchor,
+    source: givers.get(anchor.sha256) ?? '',
+    withheld: withheld.has(anchor.sha256),
+    since: known.get(anchor.sha256)?.since ?? now,
+  }));
   return { anchors, unseen: whole ? [] : before.unseen, removals };
 }

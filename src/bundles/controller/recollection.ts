@@ -16,6 +16,9 @@ export interface RecollectionOptions {
   ) => Promise<string>;
   /** Wall clock, ms. */
   readonly now: () => number;
+  /** Between two looks at targets that nobody watches, monotonic ms. */
+  readonly againMs: number;
+  readonly monotonic: () => number;
 }
 
 /** The roots that the targets of one TrustBundle hold: the status knows published ones by their fingerprints only. */
@@ -32,13 +35,15 @@ export interface Recollection {
   ): Promise<unknown>;
   /** As of the last refresh; made when first asked for. */
   shown(): ShownRoots;
-  /** Somebody may put back by hand what nothing held: other targets are looked at again. */
+  /** Somebody may put back by hand what nothing held: other targets are looked at again, but not without pause. */
   lookAgain(): void;
 }
 
-export function createRecollection({ api, elsewhere, now }: RecollectionOptions): Recollection {
+export function createRecollection(options: RecollectionOptions): Recollection {
+  const { api, elsewhere, now, againMs, monotonic } = options;
   /** What no watch of a target shows; undefined until it was looked for. */
   let found: ShownRoots | undefined;
+  let lookedAt = 0;
   let shown: () => ShownRoots = () => new Map();
 
   /** What the TrustBundle publishes, or has published before its targets changed. */
@@ -87,12 +92,13 @@ export function createRecollection({ api, elsewhere, now }: RecollectionOptions)
       look();
       if (found !== undefined) return undefined;
       found = await find(entry, given, signal);
+      lookedAt = monotonic();
       look();
       return found === undefined ? unlisted() : undefined;
     },
     shown: () => shown(),
     lookAgain() {
-      found = undefined;
+      if (monotonic() - lookedAt >= againMs) found = undefined;
     },
   };
 }

@@ -73,7 +73,13 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const recall = (source: string) =>
       recallSource(source, bundles.getByKey(name)?.object.status, recollection.shown());
     const sources = createSourceMemory({ trustDomain, now: () => clock.wall(), recall });
-    const recollection = createRecollection({ api, elsewhere: options.elsewhere, now: () => clock.wall() });
+    const recollection = createRecollection({
+      api,
+      elsewhere: options.elsewhere,
+      now: () => clock.wall(),
+      againMs: verifyMs,
+      monotonic: () => clock.monotonic(),
+    });
     const memory: Memory = { uid, sources, recollection, kept: [], before: undefined };
     memories.set(name, memory);
     return memory;

@@ -1,9 +1,9 @@
+import { metadataAnswer } from '#bundles/controller/placement/answer.ts';
 import {
   describePlace,
   type Place,
   type ReadObject,
   readPlaced,
-  resourceOf,
 } from '#bundles/controller/placement/read.ts';
 import { requireGrowth } from '#bundles/target/growth.ts';
 import { requireOwned } from '#bundles/target/ownership.ts';
@@ -28,8 +28,6 @@ import { MangroveError } from '#errors/error.ts';
 import { fieldManager, type KubeClient } from '#kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '#kube/error.ts';
 import type { AnyObject } from '#kube/object.ts';
-import { acceptOne } from '#kube/page.ts';
-import { objectPath } from '#kube/resource.ts';
 import type { Step } from '#step.ts';
 
 export interface PlacementTask {
@@ -154,16 +152,11 @@ async function create(task: PlacementTask): Promise<boolean> {
   const { kind, namespace } = placeOf(task);
   await step?.('place/write');
   try {
-    const { body } = await client.request<AnyObject>({
-      method: 'POST',
-      path: objectPath(resourceOf[kind], namespace),
-      query: { fieldManager },
-      accept: acceptOne({ metadataOnly: true }),
-      body: creationOf(desired, namespace),
-      signal,
-    });
+    const query = { fieldManager };
+    const call = { method: 'POST', query, body: creationOf(desired, namespace), signal } as const;
+    const object = await metadataAnswer(client, { kind, namespace }, call);
     placement.superseded.add('');
-    noteWritten(body, task, true);
+    noteWritten(object, task, true);
     return true;
   } catch (error) {
     if (isAlreadyExists(error)) return false;
@@ -191,8 +184,9 @@ async function patch(
   const body = correctionOf(desired, { uid, resourceVersion }, found);
   await step?.('place/write');
   try {
-    const options = { strategy: 'strategic', metadataOnly: true, signal } as const;
-    const object = await client.patch(resourceOf[kind], { name, namespace }, body, options);
+    const contentType = 'application/strategic-merge-patch+json';
+    const call = { method: 'PATCH', query: { fieldManager }, contentType, body, signal } as const;
+    const object = await metadataAnswer(client, { kind, namespace, name }, call);
     if (resourceVersion !== undefined) placement.superseded.add(resourceVersion);
     noteWritten(object, task, found.created);
     return true;

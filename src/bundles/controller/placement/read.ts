@@ -6,7 +6,7 @@ import { ignoreNotFound } from '#kube/error.ts';
 import type { AnyObject, ConfigMap } from '#kube/object.ts';
 import { configMaps, type Resource, secrets } from '#kube/resource.ts';
 import { readSealed } from '#kube/sealed.ts';
-import { cutData } from '#secret-data.ts';
+import { blankLastApplied, cutData } from '#secret-data.ts';
 
 export const resourceOf: Readonly<Record<PlacementKind, Resource>> = {
   configMap: configMaps,
@@ -57,6 +57,7 @@ const privateKey = Buffer.from('PRIVATE KEY-----');
 /** A Secret that was adopted may hold what is secret: all but our own keys is wiped, and never becomes a string. */
 function secretObject(json: Buffer, keys: readonly string[]): ReadObject {
   const base64 = cutData(json, () => true);
+  blankLastApplied(json);
   try {
     const { metadata }: AnyObject = JSON.parse(json.toString('utf8'));
     const left = ownKeys({ metadata }).filter((key) => base64.has(key) && !keys.includes(key));
