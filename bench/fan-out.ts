@@ -19,6 +19,7 @@ const floorLabels = { [benchLabel]: 'floor' };
 export const fanOut: Benchmark = {
   name: 'fan-out',
   does: 'a source of 140 roots (213 kB) changes, until 1,000 namespaces hold the new ConfigMap',
+  target: 0.85,
   rounds: 4,
   ...common(140),
 };
@@ -26,15 +27,16 @@ export const fanOut: Benchmark = {
 export const fanOutSmall: Benchmark = {
   name: 'fan-out-small',
   does: 'a source of 4 roots (6 kB) changes, until 1,000 namespaces hold the new ConfigMap',
+  // Of so small a write the watch that shows it to the product is a larger part.
+  target: 0.8,
   rounds: 7,
   ...common(4),
 };
 
-function common(roots: number): Omit<Benchmark, 'name' | 'does'> {
+function common(roots: number): Omit<Benchmark, 'name' | 'does' | 'target'> {
   return {
     unit: 'ConfigMaps per second',
     against: `the same API server takes strategic merge patches of as many bytes, by the same account, from a bare loop of ${writers}`,
-    target: 0.85,
     quick: false,
     pinned: false,
     open: () => open(roots),
@@ -63,7 +65,7 @@ async function open(roots: number): Promise<OpenBenchmark> {
   }
 
   async function settled(pem: string): Promise<void> {
-    await publication.settled(domain, hash ?? '');
+    await publication.settled(domain, (target) => target.hash === hash);
     for (let index = 0; index < samples; index += 1) {
       const namespace = namespaces[Math.floor((index * count) / samples)];
       const { data } = await on.admin.get<ConfigMap>(configMaps, name, { namespace });
@@ -90,6 +92,7 @@ async function open(roots: number): Promise<OpenBenchmark> {
       await publication.changeSource(domain, pem);
       const latencies = [...(await all).values()].map((at) => at - started);
       await settled(pem);
+      await compact();
       return { rate: (count * 1000) / Math.max(...latencies), latencies };
     },
     async floor() {

@@ -42,9 +42,15 @@ async function open(): Promise<OpenBenchmark> {
     });
   }
   await all;
-  for (const name of bundles) await publication.settled(name);
+  await settled(standing);
   await compact();
+  let selecting = standing;
   let made = 0;
+
+  /** What was written is read back. */
+  async function settled(count: number): Promise<void> {
+    for (const name of bundles) await publication.settled(name, ({ holding }) => holding === count);
+  }
 
   /** From before the namespace is asked for, until the watch shows the last of its ConfigMaps. */
   async function start(
@@ -79,7 +85,12 @@ async function open(): Promise<OpenBenchmark> {
   }
 
   return {
-    round: () => inSteps(() => start(selected, () => Promise.resolve())),
+    async round() {
+      const sample = await inSteps(() => start(selected, () => Promise.resolve()));
+      selecting += starts;
+      await settled(selecting);
+      return sample;
+    },
     floor: async () => (await inSteps(() => start({}, fillBare))).rate,
     resident: () => replica.residentBytes(),
     close: () => publication.close(),

@@ -15,6 +15,7 @@ export const benchLabel = 'bench';
 export const selected = { [benchLabel]: 'selected' } as const;
 
 type Target = TrustBundle['spec']['targets'][number];
+type TargetStatus = NonNullable<NonNullable<TrustBundle['status']>['targets']>[number];
 
 /** One replica that publishes bundles, on a control plane of its own and under the shipped rights. */
 export interface Publication extends Pick<BenchControlPlane, 'on' | 'compact'> {
@@ -32,8 +33,8 @@ export interface Publication extends Pick<BenchControlPlane, 'on' | 'compact'> {
   readonly publish: (name: string, pem: string, target: Target) => Promise<void>;
   /** Gives the source of that name other content. */
   readonly changeSource: (name: string, pem: string) => Promise<void>;
-  /** Waits until its status says that every target was read back and holds a bundle, or this very one: then the replica is at rest. */
-  readonly settled: (name: string, hash?: string) => Promise<void>;
+  /** Waits until its status says this of every target that was read back: then the replica is at rest. */
+  readonly settled: (name: string, isSettled: (target: TargetStatus) => boolean) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -82,12 +83,11 @@ export async function openPublication(components: readonly string[] = []): Promi
       const how = { strategy: 'strategic', metadataOnly: true } as const;
       await on.admin.patch(configMaps, where, { data: { 'ca.crt': pem } }, how);
     },
-    async settled(name, hash) {
+    async settled(name, isSettled) {
       const deadline = performance.now() + patienceMs;
       while (performance.now() < deadline) {
         const { status } = await on.admin.get<TrustBundle>(trustBundles, name);
-        const held = status?.targets?.map((target) => target.hash) ?? [undefined];
-        if (held.every((one) => one !== undefined && one === (hash ?? one))) return;
+        if (status?.targets?.every(isSettled) === true) return;
         await sleep(200);
       }
       throw new Error(`the targets of ${name} never held the bundle, by its status`);
