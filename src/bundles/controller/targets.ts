@@ -87,7 +87,7 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
     const reports = await Promise.all(
       single.map((one) => retire(one, owner, { ...tools, directory }, signal)),
     );
-    return [...reports, ...placements.remove(owner, left)].filter((report) => report !== undefined);
+    return [...reports, ...placements.remove(owner, targets, left)].filter((report) => report !== undefined);
   }
 
   /** The fallback, when it is found just now that it is needed. */
@@ -138,6 +138,7 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
             : placed.get(target),
         ),
       );
+      if (!deletes) placements.retain(owner);
       const left = deletes ? await retireOthers(entry, settlement.signal) : [];
       return [
         ...reports
@@ -164,7 +165,10 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
       placements.forget(owner);
     },
     // What was verified at its version still is, whoever has led meanwhile.
-    forgetAll: () => memories.clear(),
+    forgetAll() {
+      memories.clear();
+      placements.retain();
+    },
   };
 }
 
