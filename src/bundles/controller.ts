@@ -5,6 +5,7 @@ import {
   createTrustBundleCache,
   rivalsOf,
   type TrustBundleEntry,
+  targetsWhileDeleting,
   trustBundleEntry,
   verdictIn,
 } from '#bundles/controller/entry.ts';
@@ -147,6 +148,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     verifyMs: timing.verifyMs,
     isLeader,
     verdict: (target, namespace) => verdictIn(target, namespace.labels, bundles),
+    targetsOf: (owner) => targetsWhileDeleting(owner, bundles),
     reflectorObserver: observerOf,
     queueObserver,
     controllerObserver: options.controllerObserver,
@@ -215,7 +217,6 @@ export function startBundleController(options: BundleControllerOptions): BundleC
   });
   let ready = false;
   void begin();
-
   async function begin(): Promise<void> {
     try {
       await Promise.all([reflector.synced, options.ready]);

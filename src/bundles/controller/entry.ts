@@ -1,7 +1,7 @@
 import { type Labels, selects } from '#bundles/bundle/label-selector.ts';
 import { parseTrustBundleSpec, type TrustBundle, type TrustBundleSpec } from '#bundles/bundle/resource.ts';
 import { type SourceKind, sourceKey } from '#bundles/bundle/source-spec.ts';
-import { isEnding } from '#bundles/controller/finalizer.ts';
+import { deletesTargets, isEnding } from '#bundles/controller/finalizer.ts';
 import { arbitrate, type Claim, type Verdict } from '#bundles/target/claim.ts';
 import { publishedTargets } from '#bundles/target/fallback.ts';
 import { type NamedTarget, targetId } from '#bundles/target/named-target.ts';
@@ -74,6 +74,19 @@ export function verdictIn(target: string, labels: Labels, bundles: TrustBundleCa
     ({ kind, spec }) =>
       (kind === 'configMap' || kind === 'secret') && selects(spec.namespaceSelector, labels),
   );
+}
+
+/**
+ * What else a TrustBundle publishes may go; undefined when nothing may: it is not there, its policy keeps everything, or what it
+ * publishes cannot be read.
+ */
+export function targetsWhileDeleting(
+  name: string,
+  bundles: TrustBundleCache,
+): readonly NamedTarget[] | undefined {
+  const entry = bundles.getByKey(name);
+  if (entry === undefined || !deletesTargets(entry.object)) return undefined;
+  return entry.spec === undefined && !isEnding(entry.object) ? undefined : entry.targets;
 }
 
 function claimOf({ object }: TrustBundleEntry, target: string): Claim {

@@ -9,7 +9,7 @@ import { formats } from '#bundles/format/format.ts';
 import { OWNER_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
 import { kindNames } from '#bundles/target/named-target.ts';
 import { isCreated } from '#bundles/target/placed-object.ts';
-import { MangroveError } from '#errors/error.ts';
+import { errorCode, MangroveError } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { ignoreNotFound } from '#kube/error.ts';
 import type { AnyObject } from '#kube/object.ts';
@@ -17,7 +17,7 @@ import type { Step } from '#step.ts';
 
 export interface RetirementTools {
   readonly client: KubeClient;
-  readonly api: Pick<ServedApi, 'resource'>;
+  readonly api: Pick<ServedApi, 'resource' | 'isAbsent'>;
   /** Of files. */
   readonly directory: string;
   readonly step?: Step | undefined;
@@ -60,6 +60,8 @@ async function removeBundle(
   { client, api, step }: RetirementTools,
   signal: AbortSignal,
 ): Promise<void> {
+  // Where none is served, none can be left.
+  if (api.isAbsent()) return;
   const resource = api.resource();
   const object = await client
     .get<AnyObject>(resource, name, { metadataOnly: true, signal })
@@ -74,7 +76,12 @@ async function removeBundle(
 /** A file carries no mark: what is no bundle any more is somebody's. */
 async function removeFile(name: string, { directory, step }: RetirementTools): Promise<void> {
   const read = Object.values(formats).map((format) => readPublishedFile({ directory, name, format }));
-  if ((await Promise.all(read)).every((held) => held === undefined)) return;
+  const held = await Promise.all(read).catch((error: unknown) => {
+    // Something else of that name is not ours to take.
+    if (errorCode(error) === 'BUNDLE_TARGET_FOREIGN') return [];
+    throw error;
+  });
+  if (held.every((one) => one === undefined)) return;
   await step?.('removal/delete');
   await rm(join(directory, name), { force: true });
 }

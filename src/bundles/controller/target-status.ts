@@ -16,9 +16,11 @@ export function targetStatus(
   now: number,
 ): NonNullable<TrustBundleStatus['targets']>[number] {
   const { kind, name, apiVersion, hash, verifiedAt, error, placements } = report;
-  const first =
-    toldOf(report, before)?.firstVerifiedTime ??
-    ((placements?.holding ?? 0) > 0 ? formatTime(now) : undefined);
+  const told = toldOf(report, before);
+  // It outlives the hash: what once was ours to write is ours to take away.
+  const hasFile = kind === 'file' && (hash ?? told?.hash) !== undefined;
+  const holds = hasFile || (placements?.holding ?? 0) > 0;
+  const first = told?.firstVerifiedTime ?? (holds ? formatTime(now) : undefined);
   return {
     kind,
     name,

@@ -9,7 +9,7 @@ import { settleTarget, type TargetTools } from '#bundles/controller/target.ts';
 import { hasten, newTargetMemory, type TargetMemory } from '#bundles/controller/target-memory.ts';
 import { type TargetReport, unseenTarget } from '#bundles/controller/target-report.ts';
 import { type Channels, contentFor } from '#bundles/target/channels.ts';
-import { fallbackOf, isTold, standIn, toldOf } from '#bundles/target/fallback.ts';
+import { fallbackOf, hasHeld, isTold, standIn, toldOf } from '#bundles/target/fallback.ts';
 import {
   type ClusterTrustBundleTarget,
   type FileTarget,
@@ -83,11 +83,19 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
     const left = (object.status?.targets ?? []).flatMap(({ kind, name }): TargetKey[] =>
       isTargetKind(kind) && !named.has(targetId({ kind, name })) ? [{ kind, name }] : [],
     );
-    const single = left.filter(({ kind }) => kind === 'clusterTrustBundle' || kind === 'file');
+    const single = left.filter(
+      (one) => one.kind === 'clusterTrustBundle' || (one.kind === 'file' && isFileToTake(one, object)),
+    );
     const reports = await Promise.all(
       single.map((one) => retire(one, owner, { ...tools, directory }, signal)),
     );
-    return [...reports, ...placements.remove(owner, left)].filter((report) => report !== undefined);
+    return [...reports, ...placements.remove(owner, targets, left)].filter((report) => report !== undefined);
+  }
+
+  /** A file carries no mark: it is ours when we told that it held our bundle, and nobody else publishes it now. */
+  function isFileToTake(file: TargetKey, { metadata, status }: TrustBundleEntry['object']): boolean {
+    const { winner } = verdictOn(targetId(file), bundles);
+    return hasHeld(toldOf(file, status)) && (winner === '' || winner === metadata.name);
   }
 
   /** The fallback, when it is found just now that it is needed. */
@@ -138,6 +146,7 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
             : placed.get(target),
         ),
       );
+      if (!deletes) placements.retain(owner);
       const left = deletes ? await retireOthers(entry, settlement.signal) : [];
       return [
         ...reports
@@ -164,7 +173,10 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
       placements.forget(owner);
     },
     // What was verified at its version still is, whoever has led meanwhile.
-    forgetAll: () => memories.clear(),
+    forgetAll() {
+      memories.clear();
+      placements.retain();
+    },
   };
 }
 

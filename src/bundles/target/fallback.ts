@@ -65,6 +65,11 @@ export function toldOf(
   return status?.targets?.find((target) => target.kind === kind && target.name === name);
 }
 
+/** Whether a target was ever seen to hold a bundle, by what the status tells of it. */
+export function hasHeld(told: ReturnType<typeof toldOf>): boolean {
+  return told?.hash !== undefined || told?.firstVerifiedTime !== undefined;
+}
+
 /**
  * Which of these targets stands for ClusterTrustBundles that cannot be written: the fallback, or one that the specification has in
  * its place and waits for.

@@ -116,6 +116,25 @@ describe('deletionPolicy Delete', () => {
     expect((await scene.bundleOf(domain)).status?.targets).toHaveLength(1);
   });
 
+  it('takes away nothing that it publishes when its status is lost, as with a restored backup', async () => {
+    const domain = 'restored.deleted.test';
+    const names = await placed.namespaces('restored-deleted', 3);
+    const publisher = placed.start([domain]);
+    const root = await makeRoot();
+    publisher.setAuthority(domain, known(domain, root));
+    const targets = [placed.target('restored-deleted')];
+    await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
+    await placed.untilReady(domain);
+    const uids = () => Promise.all(names.map(async (name) => (await placed.configMap(name)).metadata.uid));
+    const before = await uids();
+    const lost = ['--type=merge', '--subresource=status', '-p', '{"status":null}'];
+    await scene.kubectl(['patch', 'trustbundle', domain, ...lost]);
+    // Our own view of the status is not looked at for its sake alone.
+    await scene.kubectl(['label', 'namespace', names[0] ?? '', 'touched=yes']);
+    await placed.untilReady(domain);
+    expect(await uids()).toEqual(before);
+  });
+
   it('without the right to delete says so, and the TrustBundle waits', async () => {
     const domain = 'rights.deleted.test';
     await placed.namespaces('rights-deleted', 1);

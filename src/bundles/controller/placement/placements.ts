@@ -1,13 +1,16 @@
 import type { Logger } from 'pino';
 import { type OpenOrder, type Order, ownerOfKey } from '#bundles/controller/placement/order.ts';
 import { createOrderBook, type OrderBookOptions } from '#bundles/controller/placement/order-book.ts';
-import type { Place } from '#bundles/controller/placement/read.ts';
-import { createRemovals, type TargetKey } from '#bundles/controller/placement/removals.ts';
+import {
+  createRemovals,
+  type RemovalsOptions,
+  type TargetKey,
+} from '#bundles/controller/placement/removals.ts';
 import { createPlacementWatches, type PlacementWatches } from '#bundles/controller/placement/watches.ts';
 import { createWorker, type Written } from '#bundles/controller/placement/worker.ts';
 import { leaving } from '#bundles/controller/retired-target.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
-import { kindNames, targetId } from '#bundles/target/named-target.ts';
+import { kindNames, type NamedTarget, targetId } from '#bundles/target/named-target.ts';
 import type { Placement } from '#bundles/target/placement.ts';
 import { type PlacementSummary, summaryOf } from '#bundles/target/placement-summary.ts';
 import { MangroveError } from '#errors/error.ts';
@@ -18,7 +21,9 @@ import type { ReflectorObserver } from '#kube/reflector.ts';
 import { type QueueObserver, WorkQueue } from '#kube/work-queue.ts';
 import type { Step } from '#step.ts';
 
-export interface PlacementsOptions extends Pick<OrderBookOptions, 'verdict' | 'verifyMs'> {
+export interface PlacementsOptions
+  extends Pick<OrderBookOptions, 'verdict' | 'verifyMs'>,
+    Pick<RemovalsOptions, 'targetsOf'> {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -45,9 +50,12 @@ export interface Placements {
   settle(owner: string, orders: readonly Order[]): TargetReport[];
   /**
    * What else belongs to it goes, also from namespaces that are not selected any more.
+   * @param targets all that it has, also those that it was not asked to settle yet: what they select stays
    * @param left targets that it names no more; what is told is of those that are not gone yet, and of what cannot go
    */
-  remove(owner: string, left: readonly TargetKey[]): TargetReport[];
+  remove(owner: string, targets: readonly NamedTarget[], left: readonly TargetKey[]): TargetReport[];
+  /** Nothing of that TrustBundle goes, or without a name of any, until it is asked for again. */
+  retain(owner?: string): void;
   /** Nothing is asked for any more, and what stands stays. */
   forget(owner: string): void;
   /** When the signal has aborted and nothing runs any more. */
@@ -87,6 +95,7 @@ export function startPlacements(options: PlacementsOptions): Placements {
   const removals = createRemovals({
     client,
     watches,
+    targetsOf: options.targetsOf,
     random,
     onWork: (key, afterMs) => queue.addAfter(key, afterMs),
     onProgress: options.onProgress,
@@ -137,18 +146,10 @@ export function startPlacements(options: PlacementsOptions): Placements {
           watches.hindrance(kind),
         );
       }),
-    remove(owner, left) {
+    remove(owner, targets, left) {
       const placed = left.filter(({ kind }) => kind === 'configMap' || kind === 'secret');
       for (const { kind } of placed) watches.start(kind === 'secret' ? 'secret' : 'configMap');
-      const own = book.list().filter(({ order }) => order.owner === owner);
-      const isKept = ({ kind, name, namespace }: Place): boolean =>
-        own.some(({ order: { target }, placements }) =>
-          target.kind === kind && target.name === name ? placements.has(namespace) : false,
-        );
-      const secrets = [...placed, ...own.map(({ order }) => order.target)]
-        .filter(({ kind }) => kind === 'secret')
-        .map(({ name }) => name);
-      const rest = removals.take({ owner, isKept, secrets });
+      const rest = removals.take({ owner, targets, left: placed });
       return placed.flatMap((target) => {
         const { kind } = target;
         const found = rest.get(targetId(target));
@@ -158,6 +159,7 @@ export function startPlacements(options: PlacementsOptions): Placements {
           : [leaving(target, found?.error ?? hindrance)];
       });
     },
+    retain: (owner) => removals.forget(owner),
     forget(owner) {
       book.take(owner, []);
       removals.forget(owner);

@@ -1,3 +1,4 @@
+import { selects } from '#bundles/bundle/label-selector.ts';
 import { targetFailure } from '#bundles/controller/failure.ts';
 import { placementKeyOf } from '#bundles/controller/placement/order.ts';
 import { describePlace, type Place, resourceOf } from '#bundles/controller/placement/read.ts';
@@ -18,6 +19,8 @@ export type TargetKey = Pick<NamedTarget, 'kind' | 'name'>;
 export interface RemovalsOptions {
   readonly client: KubeClient;
   readonly watches: PlacementWatches;
+  /** The targets that the TrustBundle has at this moment; undefined: nothing of it may go now. */
+  readonly targetsOf: (owner: string) => readonly NamedTarget[] | undefined;
   readonly random: () => number;
   readonly onWork: (key: string, afterMs: number) => void;
   readonly onProgress: (owner: string) => void;
@@ -27,10 +30,10 @@ export interface RemovalsOptions {
 /** What a TrustBundle wants to be gone. */
 export interface RemovalWish {
   readonly owner: string;
-  /** What it still publishes. */
-  readonly isKept: (place: Place) => boolean;
-  /** Its Secrets, those that left its specification among them: nobody watches them, so they are looked for by name. */
-  readonly secrets: readonly string[];
+  /** All that it has, those among them that nothing was written of yet: what they select is kept. */
+  readonly targets: readonly NamedTarget[];
+  /** What its status tells and its specification does not. Anything else was never ours to take, whatever its marks say. */
+  readonly left: readonly TargetKey[];
 }
 
 /** What is left of one target where it should be gone. */
@@ -47,7 +50,8 @@ export interface Removals {
   run(key: string, signal: AbortSignal): Promise<void>;
   /** It is not for us to do now: whoever wishes for it again begins anew. */
   release(key: string): void;
-  forget(owner: string): void;
+  /** Nothing of that TrustBundle is to go, or without a name of any; and what was seen may have changed when somebody asks again. */
+  forget(owner?: string): void;
 }
 
 interface Candidate {
@@ -67,41 +71,81 @@ const pace = { baseMs: 250, maxMs: 5 * 60_000 };
 export function createRemovals(options: RemovalsOptions): Removals {
   const { client, watches, random, onWork, onProgress, step } = options;
   const waiting = new Map<string, Removal>();
-  /** What was seen not to be there, or not to be ours, by key and version: it is not looked at again. */
-  const gone = new Map<string, string>();
+  /** Of each TrustBundle what was seen not to be there, or not to be ours, by key and version: it is not looked at again. */
+  const gone = new Map<string, ReadonlyMap<string, string>>();
 
-  function candidates({ owner, isKept, secrets }: RemovalWish): Map<string, Candidate> {
+  /** All that could be asked for to go, so far as it is known. Secrets are watched by nobody, so they are looked for by name. */
+  function named({ owner, targets, left }: RemovalWish): Map<string, Candidate> {
     // Before all namespaces are known, nothing would seem to be kept in any.
     const isKnown = (kind: PlacementKind): boolean => watches.hindrance(kind) === undefined;
-    const owned = isKnown('configMap') ? watches.ownedBy(ownerLabel(owner)) : [];
+    const ids = new Set([...targets, ...left].map(targetId));
+    const maps = isKnown('configMap') ? watches.ownedBy(ownerLabel(owner)) : [];
     const spaces = isKnown('secret') ? watches.namespaces() : [];
-    const maps = owned.map(({ namespace, name, version }) => ({
-      place: placeAt('configMap', namespace, name),
-      version,
-    }));
-    const others = secrets.flatMap((name) =>
-      spaces.map((namespace) => ({ place: placeAt('secret', namespace.name, name), version: '' })),
+    const secrets = new Set([...targets, ...left].filter(({ kind }) => kind === 'secret').map(nameOf));
+    const all = [
+      ...maps.map(({ namespace, name, version }) => candidate('configMap', namespace, name, version)),
+      ...[...secrets].flatMap((name) => spaces.map((space) => candidate('secret', space.name, name))),
+    ];
+    return new Map(
+      all
+        .filter(({ place }) => ids.has(targetId(place)))
+        .map((one) => [placementKeyOf(owner, one.place), one]),
     );
+  }
+
+  function candidates(wish: RemovalWish): Map<string, Candidate> {
+    const known = gone.get(wish.owner);
+    const stillGone = new Map<string, string>();
     const found = new Map<string, Candidate>();
-    for (const candidate of [...maps, ...others]) {
-      const key = placementKeyOf(owner, candidate.place);
-      if (isKept(candidate.place)) gone.delete(key);
-      else if (gone.get(key) !== candidate.version) found.set(key, candidate);
+    for (const [key, one] of named(wish)) {
+      if (isKept(one.place, wish.targets)) continue;
+      if (known?.get(key) === one.version) stillGone.set(key, one.version);
+      else found.set(key, one);
     }
+    gone.set(wish.owner, stillGone);
     return found;
   }
 
-  async function remove({ place, owner }: Removal, signal: AbortSignal): Promise<void> {
+  /**
+   * From the specification and the labels of now, and never from what was written so far: of that, nothing may be known yet. In a
+   * namespace that is not known, because it is new or on its way out, nothing is taken from a target that stays.
+   */
+  function isKept({ kind, name, namespace }: Place, targets: readonly NamedTarget[]): boolean {
+    const target = targets.find((one) => one.kind === kind && one.name === name);
+    if (target?.kind !== 'configMap' && target?.kind !== 'secret') return false;
+    const seen = watches.namespace(namespace);
+    return seen === undefined || selects(target.spec.namespaceSelector, seen.labels);
+  }
+
+  /** The wish is as old as the wait for its turn. */
+  function isWanted(key: string, removal: Removal): boolean {
+    if (waiting.get(key) !== removal || watches.hindrance(removal.place.kind) !== undefined) return false;
+    const targets = options.targetsOf(removal.owner);
+    return targets !== undefined && !isKept(removal.place, targets);
+  }
+
+  /** False: it is not to go any more. */
+  async function remove(key: string, removal: Removal, signal: AbortSignal): Promise<boolean> {
+    const { place, owner } = removal;
     const { kind, namespace, name } = place;
     const resource = resourceOf[kind];
     const read = { namespace, metadataOnly: true, signal };
     const object = await client.get<AnyObject>(resource, name, read).catch<undefined>(ignoreNotFound);
-    if (object?.metadata.annotations?.[OWNER_ANNOTATION] !== owner) return;
+    if (object?.metadata.annotations?.[OWNER_ANNOTATION] !== owner) return true;
     await step?.('removal/delete');
+    if (!isWanted(key, removal)) return false;
     const { uid = '', resourceVersion = '' } = object.metadata;
-    if (isCreated(object)) return client.delete(resource, name, { namespace, uid, resourceVersion, signal });
-    const options = { strategy: 'strategic', metadataOnly: true, signal } as const;
-    await client.patch(resource, { name, namespace }, withdrawalOf(object), options);
+    if (isCreated(object)) {
+      await client.delete(resource, name, { namespace, uid, resourceVersion, signal });
+    } else {
+      const how = { strategy: 'strategic', metadataOnly: true, signal } as const;
+      await client.patch(resource, { name, namespace }, withdrawalOf(object), how);
+    }
+    return true;
+  }
+
+  function noteGone(key: string, { owner, version }: Removal): void {
+    gone.set(owner, new Map(gone.get(owner)).set(key, version));
   }
 
   return {
@@ -127,9 +171,10 @@ export function createRemovals(options: RemovalsOptions): Removals {
       const removal = waiting.get(key);
       if (removal === undefined) return;
       try {
-        await remove(removal, signal);
+        const isGone = await remove(key, removal, signal);
+        if (waiting.get(key) !== removal) return;
         waiting.delete(key);
-        gone.set(key, removal.version);
+        if (isGone) noteGone(key, removal);
       } catch (error) {
         // Somebody else changed or deleted it: what it is now is read again.
         const raced = isConflict(error) || isNotFound(error);
@@ -141,11 +186,19 @@ export function createRemovals(options: RemovalsOptions): Removals {
     },
     release: (key) => void waiting.delete(key),
     forget(owner) {
-      for (const [key, removal] of waiting) if (removal.owner === owner) waiting.delete(key);
+      if (owner === undefined) gone.clear();
+      else gone.delete(owner);
+      for (const [key, removal] of waiting) {
+        if (owner === undefined || removal.owner === owner) waiting.delete(key);
+      }
     },
   };
 }
 
-function placeAt(kind: PlacementKind, namespace: string, name: string): Place {
-  return { kind, namespace, name };
+function candidate(kind: PlacementKind, namespace: string, name: string, version = ''): Candidate {
+  return { place: { kind, namespace, name }, version };
+}
+
+function nameOf({ name }: TargetKey): string {
+  return name;
 }
