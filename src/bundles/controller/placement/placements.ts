@@ -48,6 +48,11 @@ export interface Placements {
    * @param left targets that it names no more; what is told is of those that are not gone yet, and of what cannot go
    */
   remove(owner: string, left: readonly TargetKey[]): TargetReport[];
+  /**
+   * Nothing is written until it is asked for anew, by that TrustBundle or by each: what it asked for before may be what another leader,
+   * or its new specification, has left behind.
+   */
+  suspend(owner?: string): void;
   /** Nothing is asked for any more, and what stands stays. */
   forget(owner: string): void;
   /** When the signal has aborted and nothing runs any more. */
@@ -158,6 +163,7 @@ export function startPlacements(options: PlacementsOptions): Placements {
           : [leaving(target, found?.error ?? hindrance)];
       });
     },
+    suspend: (owner) => book.suspend(owner),
     forget(owner) {
       book.take(owner, []);
       removals.forget(owner);
