@@ -24,6 +24,7 @@ async function removals(watched: {
     ownedBy: () => watched.objects,
     isFresh: () => true,
     hindrance: () => watched.hindrance,
+    trouble: () => watched.hindrance,
     done: async () => undefined,
   };
   const made = createRemovals({

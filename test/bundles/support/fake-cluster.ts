@@ -31,6 +31,8 @@ export interface FakeCluster {
   readonly requests: string[];
   /** Nothing may be read or written any more, and every watch ends. */
   forbid(): void;
+  /** Watches that were asked for since. */
+  refused(): number;
   /** Lists of our ConfigMaps by name wait until the returned function is called. */
   holdPages(name: string): () => void;
   /** Somebody else writes it. */
@@ -47,7 +49,7 @@ export function fakeCluster(size: number): FakeCluster {
   const streams = new Map<string, PassThrough>();
   const held = new Map<string, Promise<void>>();
   const requests: string[] = [];
-  let [version, forbidden] = [1_000, false];
+  let [version, forbidden, refused] = [1_000, false, 0];
   const spaces = Array.from({ length: size }, (_, index) => space(`ns${index}`));
 
   function space(name: string): AnyObject {
@@ -89,7 +91,10 @@ export function fakeCluster(size: number): FakeCluster {
       return { items, resourceVersion: String(version), next: undefined, serverTime: undefined };
     },
     async openWatch({ plural }) {
-      if (forbidden) throw new KubeError('KUBE_FORBIDDEN', 'forbidden');
+      if (forbidden) {
+        refused += 1;
+        throw new KubeError('KUBE_FORBIDDEN', 'forbidden');
+      }
       const stream = new PassThrough();
       streams.set(plural, stream);
       return stream as unknown as IncomingMessage;
@@ -142,6 +147,7 @@ export function fakeCluster(size: number): FakeCluster {
       forbidden = true;
       for (const stream of streams.values()) stream.end();
     },
+    refused: () => refused,
     holdPages(name) {
       const { promise, resolve } = Promise.withResolvers<void>();
       held.set(name, promise);

@@ -139,7 +139,7 @@ export function startPlacements(options: PlacementsOptions): Placements {
         return report(
           order,
           summaryOf(order.placements.values(), digest, seenAt(order)),
-          watches.hindrance(kind),
+          watches.trouble(kind),
         );
       }),
     remove(owner, left) {
