@@ -108,7 +108,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
 
   async function find(entry: TrustBundleEntry, signal: AbortSignal): Promise<Findings> {
     const { object, spec } = entry;
-    if (spec === undefined) return { invalid: entry.invalid };
+    if (spec === undefined) {
+      targets.suspend(object.metadata.name);
+      return { invalid: entry.invalid };
+    }
     const { trustDomain } = spec;
     const memory = memoryOf(entry, trustDomain);
     const sources = sourcesOf(object.metadata.name, spec, places);

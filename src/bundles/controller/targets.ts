@@ -46,7 +46,10 @@ export interface Targets {
   hasten(name?: string): void;
   /** Takes away all that it publishes, and tells what is left. */
   end(entry: TrustBundleEntry, signal: AbortSignal): Promise<TargetReport[]>;
+  /** What it says cannot be read: what it said before is published no more, and what stands stays. */
+  suspend(owner: string): void;
   forget(owner: string): void;
+  /** Somebody else leads, or has led: each TrustBundle has to say anew what it wants. */
   forgetAll(): void;
 }
 
@@ -167,15 +170,17 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
         for (const [target, memory] of known) if (id === undefined || id === target) hasten(memory);
       }
     },
+    suspend: (owner) => placements.suspend(owner),
     forget(owner) {
       memories.delete(owner);
       orders.forget(owner);
       placements.forget(owner);
     },
-    // What was verified at its version still is, whoever has led meanwhile.
     forgetAll() {
       memories.clear();
       placements.retain();
+      // What was verified at its version still is, whoever has led meanwhile; what was wished for is not.
+      placements.suspend();
     },
   };
 }

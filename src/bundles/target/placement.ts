@@ -24,7 +24,7 @@ export interface Placement {
   leaving: boolean;
   /** In a row. */
   failures: number;
-  /** Digest of the wish that was tried last. */
+  /** The wish that was tried last, by its id. */
   tried: string | undefined;
   /** Monotonic ms before which nothing is tried, while the wish stays the same. */
   notBefore: number;
@@ -74,10 +74,15 @@ export type Decision =
   /** It failed a moment ago. */
   | 'wait';
 
+/** What was refused because nothing may leave is no reason to wait once something may. */
+export function wishId({ digest, growOnly }: Wish): string {
+  return growOnly ? `${digest} growing` : digest;
+}
+
 /** @param now monotonic ms */
 export function decide(placement: Placement, observed: Observed, wish: Wish, now: number): Decision {
   const due = dueOf(placement, observed, wish);
-  const waits = due !== 'nothing' && now < placement.notBefore && placement.tried === wish.digest;
+  const waits = due !== 'nothing' && now < placement.notBefore && placement.tried === wishId(wish);
   return waits ? 'wait' : due;
 }
 

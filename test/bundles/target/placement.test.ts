@@ -10,6 +10,7 @@ import {
   type Observed,
   owesReadBack,
   type Placement,
+  wishId,
 } from '#bundles/target/placement.ts';
 
 const now = 1_000;
@@ -18,6 +19,7 @@ const placement = (more: Partial<Placement> = {}): Placement => ({ ...newPlaceme
 const held = { uid: 'u', version: '7', digest: 'wish', verifiedAt: 1 };
 const old = { ...held, digest: 'old' };
 const failed = { notBefore: now + 1, tried: 'wish' };
+const growing = wishId({ digest: 'wish', growOnly: true });
 
 describe('what is to be done', () => {
   it.each<[string, Partial<Placement>, Observed, boolean, Decision]>([
@@ -57,6 +59,9 @@ describe('what is to be done', () => {
     ['nobody watches and the wish changed', old, 'unwatched', false, 'patch'],
     ['it failed a moment ago', { ...old, ...failed }, at('7'), false, 'wait'],
     ['it failed before the wish changed', { ...old, ...failed, tried: 'older' }, at('7'), false, 'patch'],
+    ['it failed while nothing might leave', { ...old, ...failed, tried: growing }, at('7'), false, 'patch'],
+    ['it failed, and still nothing may leave', { ...old, ...failed, tried: growing }, at('7'), true, 'wait'],
+    ['it failed before nothing might leave', { ...old, ...failed }, at('7'), true, 'read'],
     ['it failed a while ago', { ...old, ...failed, notBefore: now }, at('7'), false, 'patch'],
     ['it failed, and holds the wish all the same', { ...held, ...failed }, at('7'), false, 'nothing'],
   ])('when %s', (_what, known, observed, growOnly, decision) => {

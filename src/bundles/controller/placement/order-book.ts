@@ -38,6 +38,8 @@ export interface OrderBookOptions {
 export interface OrderBook {
   /** All that a TrustBundle asks for now; what it asked for before and does not any more is forgotten. */
   take(owner: string, orders: readonly Order[]): readonly OpenOrder[];
+  /** Nothing is wished for until it is asked for anew, and what is known of the placements stays known. */
+  suspend(owner?: string): void;
   get(id: string): OpenOrder | undefined;
   list(): readonly OpenOrder[];
   find(key: string): { readonly order: OpenOrder; readonly placement: Placement } | undefined;
@@ -197,6 +199,12 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
         dispatch(one);
       }
       return taken;
+    },
+    suspend(owner) {
+      for (const one of orders.values()) {
+        if (owner === undefined || one.order.owner === owner)
+          one.order = { ...one.order, desired: undefined };
+      }
     },
     get: (id) => orders.get(id),
     list: () => [...orders.values()],

@@ -56,6 +56,11 @@ export interface Placements {
   remove(owner: string, targets: readonly NamedTarget[], left: readonly TargetKey[]): TargetReport[];
   /** Nothing of that TrustBundle goes, or without a name of any, until it is asked for again. */
   retain(owner?: string): void;
+  /**
+   * Nothing is written until it is asked for anew, by that TrustBundle or by each: what it asked for before may be what another leader,
+   * or its new specification, has left behind.
+   */
+  suspend(owner?: string): void;
   /** Nothing is asked for any more, and what stands stays. */
   forget(owner: string): void;
   /** When the signal has aborted and nothing runs any more. */
@@ -143,7 +148,7 @@ export function startPlacements(options: PlacementsOptions): Placements {
         return report(
           order,
           summaryOf(order.placements.values(), digest, seenAt(order)),
-          watches.hindrance(kind),
+          watches.trouble(kind),
         );
       }),
     remove(owner, targets, left) {
@@ -160,6 +165,7 @@ export function startPlacements(options: PlacementsOptions): Placements {
       });
     },
     retain: (owner) => removals.forget(owner),
+    suspend: (owner) => book.suspend(owner),
     forget(owner) {
       book.take(owner, []);
       removals.forget(owner);

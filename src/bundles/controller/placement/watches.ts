@@ -61,8 +61,10 @@ export interface PlacementWatches {
   ownedBy(label: string): readonly SeenObject[];
   /** The watch of such objects can be believed now. */
   isFresh(kind: PlacementKind): boolean;
-  /** Why targets of this kind cannot be placed; undefined when they can. */
+  /** Why targets of this kind cannot be placed; undefined once all has been listed, for what was seen then can be worked on. */
   hindrance(kind: PlacementKind): MangroveError | undefined;
+  /** For the status: the same, and why what was seen cannot be believed any more. */
+  trouble(kind: PlacementKind): MangroveError | undefined;
   /** When the signal has aborted and nothing runs any more. */
   done(): Promise<void>;
 }
@@ -123,20 +125,30 @@ export function createPlacementWatches(options: WatchesOptions): PlacementWatche
     return watch;
   }
 
-  function requirement(
-    watch: Pick<Watch<never>, 'reflector' | 'failure'> | undefined,
-    what: string,
-    kind: PlacementKind,
-  ): MangroveError | undefined {
+  type Asked = Pick<Watch<never>, 'reflector' | 'failure'> | undefined;
+
+  function requirement(watch: Asked, what: string, kind: PlacementKind): MangroveError | undefined {
     if (watch?.reflector.hasSynced() === true) return undefined;
     const failure = watch?.failure();
-    if (failure === undefined)
-      return new MangroveError('BUNDLE_TARGET_PENDING', `${what} are not listed yet`);
-    const message = `${what} cannot be watched (${failure})`;
-    if (failure !== 'KUBE_FORBIDDEN') return new MangroveError('BUNDLE_TARGET_UNAVAILABLE', message);
-    return new MangroveError(
-      'BUNDLE_TARGET_FORBIDDEN',
-      `${message}: manifests/components/${components[kind]} is not applied`,
+    if (failure !== undefined) return unwatchable(failure, what, kind);
+    return new MangroveError('BUNDLE_TARGET_PENDING', `${what} are not listed yet`);
+  }
+
+  /** A watch that fails for a moment is everyday life; one that fails for long shows what may be gone since. */
+  function belief(watch: Asked, what: string, kind: PlacementKind): MangroveError | undefined {
+    const failure = watch?.failure();
+    const isLate = !isRecent(watch?.reflector.lastContact());
+    return failure === undefined || !isLate ? undefined : unwatchable(failure, what, kind);
+  }
+
+  function isRecent(contact: number | undefined): boolean {
+    return contact !== undefined && clock.monotonic() - contact <= staleMs;
+  }
+
+  function firstOf(question: typeof requirement, kind: PlacementKind): MangroveError | undefined {
+    return (
+      question(spaces, 'namespaces', kind) ??
+      (kind === 'configMap' ? question(maps, 'the ConfigMaps of all namespaces', kind) : undefined)
     );
   }
 
@@ -152,17 +164,22 @@ export function createPlacementWatches(options: WatchesOptions): PlacementWatche
       return maps?.cache.get(namespace, name) ?? 'absent';
     },
     ownedBy: (label) => maps?.cache.list().filter(({ owner }) => owner === label) ?? [],
-    isFresh(kind) {
-      const contact = kind === 'secret' ? undefined : maps?.reflector.lastContact();
-      return contact !== undefined && clock.monotonic() - contact <= staleMs;
-    },
-    hindrance: (kind) =>
-      requirement(spaces, 'namespaces', kind) ??
-      (kind === 'configMap' ? requirement(maps, 'the ConfigMaps of all namespaces', kind) : undefined),
+    isFresh: (kind) => isRecent(kind === 'secret' ? undefined : maps?.reflector.lastContact()),
+    hindrance: (kind) => firstOf(requirement, kind),
+    trouble: (kind) => firstOf(requirement, kind) ?? firstOf(belief, kind),
     async done() {
       await Promise.all([spaces?.reflector.done, maps?.reflector.done]);
     },
   };
+}
+
+function unwatchable(failure: string, what: string, kind: PlacementKind): MangroveError {
+  const message = `${what} cannot be watched (${failure})`;
+  if (failure !== 'KUBE_FORBIDDEN') return new MangroveError('BUNDLE_TARGET_UNAVAILABLE', message);
+  return new MangroveError(
+    'BUNDLE_TARGET_FORBIDDEN',
+    `${message}: manifests/components/${components[kind]} is not applied`,
+  );
 }
 
 /** One that is going takes nothing new, and holds up nobody. */

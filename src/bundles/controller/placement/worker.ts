@@ -13,6 +13,7 @@ import {
   isHolding,
   owesReadBack,
   type Placement,
+  wishId,
 } from '#bundles/target/placement.ts';
 import { type ErrorCode, errorCode } from '#errors/error.ts';
 import { backoffDelay } from '#kube/backoff.ts';
@@ -69,7 +70,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const decision = book.decide(order, placement);
     if (desired === undefined || decision === 'nothing' || decision === 'wait') return;
     const held = isHolding(placement, desired.digest) && !placement.due;
-    placement.tried = desired.digest;
+    placement.tried = wishId({ digest: desired.digest, growOnly });
     const task: PlacementTask = { client, desired, placement, growOnly, now, signal, step };
     try {
       const settled = await place(task, asked(decision, placement));
@@ -129,7 +130,8 @@ export function createWorker(options: WorkerOptions): Worker {
       placement.notBefore = clock.monotonic() + backoffDelay(placement.failures, failurePace, random);
       onWritten(order, placement, { outcome: 'failed', changed: [] });
     }
-    placement.tried = order.order.desired?.digest;
+    const { desired, growOnly } = order.order;
+    placement.tried = desired === undefined ? undefined : wishId({ digest: desired.digest, growOnly });
     onLater(placementKey(order, placement.namespace), placement.notBefore - clock.monotonic());
   }
 

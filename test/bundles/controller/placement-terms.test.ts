@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import type { Bundle } from '#bundles/bundle/bundle.ts';
+import type { ServedApi } from '#bundles/controller/served-api.ts';
+import { createTargets } from '#bundles/controller/targets.ts';
+import { systemClock } from '#kube/clock.ts';
+import { clusterTrustBundles } from '#kube/resource.ts';
+import { testSignal, until } from '../../kube/lab.ts';
+import {
+  bundleOf,
+  type FakeCluster,
+  fakeCluster,
+  fakePlacements,
+  placedEntry,
+} from '../support/fake-cluster.ts';
+
+const owner = 'terms.test';
+const names = Array.from({ length: 8 }, (_, index) => `ns${index}`);
+/** Longer than it takes to write all of them. */
+const aMoment = 200;
+
+const api: ServedApi = {
+  resource: () => clusterTrustBundles,
+  isAbsent: () => false,
+  cache: () => undefined,
+  whole: async (object) => object,
+  forget: () => undefined,
+  lastContact: () => undefined,
+  answered: () => true,
+  recheck: () => undefined,
+  done: Promise.resolve(),
+};
+
+/** Of one replica that leads, and has published. */
+async function published(cluster: FakeCluster, bundle: Bundle) {
+  const { placements, lead, bundles } = fakePlacements(cluster);
+  const { client } = cluster;
+  const tools = { client, api, clock: systemClock, random: Math.random, staleMs: 120_000 };
+  const targets = createTargets({ bundles, tools, placements, directory: '/nowhere' });
+  const signal = testSignal();
+  const settle = async (wished: Bundle) => {
+    const content = { bundle: wished, error: undefined, partial: false };
+    const channels = { canary: content, live: content };
+    const settlement = { trustDomain: owner, channels, signal };
+    const [report] = await targets.settle(placedEntry(owner, 'roots'), settlement);
+    return report?.placements;
+  };
+  await until(async () => (await settle(bundle))?.holding === names.length);
+  return { targets, lead, settle };
+}
+
+describe('a replica that leads again', () => {
+  it('writes nothing of its earlier term, whatever it sees before its first reconcile', async () => {
+    const cluster = fakeCluster(names.length);
+    const [first, second, third] = [await bundleOf(owner), await bundleOf(owner), await bundleOf(owner)];
+    const { targets, lead, settle } = await published(cluster, first);
+    lead.leads = false;
+    targets.forgetAll();
+    for (const name of names) cluster.write(name, second.pem);
+    await sleep(aMoment);
+    lead.leads = true;
+    targets.forgetAll();
+    cluster.touch('ns3');
+    cluster.write('ns4', second.pem);
+    await sleep(aMoment);
+    expect([cluster.holding(first.pem), cluster.holding(second.pem)]).toEqual([0, names.length]);
+    await until(async () => (await settle(third))?.holding === names.length);
+    expect(cluster.holding(third.pem)).toBe(names.length);
+  });
+});
+
+describe('a TrustBundle that cannot be read any more', () => {
+  it('publishes what it said before no more', async () => {
+    const cluster = fakeCluster(names.length);
+    const bundle = await bundleOf(owner);
+    const { targets, settle } = await published(cluster, bundle);
+    targets.suspend(owner);
+    cluster.write('ns1', 'edited');
+    await sleep(aMoment);
+    expect(cluster.holding('edited')).toBe(1);
+    await settle(bundle);
+    await until(() => cluster.holding('edited') === 0);
+  });
+});

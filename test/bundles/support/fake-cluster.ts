@@ -1,0 +1,217 @@
+import type { IncomingMessage } from 'node:http';
+import { PassThrough } from 'node:stream';
+import { parseAnchor } from '#bundles/bundle/anchor.ts';
+import { type Bundle, makeBundle } from '#bundles/bundle/bundle.ts';
+import {
+  createTrustBundleCache,
+  type TrustBundleEntry,
+  trustBundleEntry,
+  verdictIn,
+} from '#bundles/controller/entry.ts';
+import { createOrders, type Order } from '#bundles/controller/placement/order.ts';
+import type { Place } from '#bundles/controller/placement/read.ts';
+import { startPlacements } from '#bundles/controller/placement/placements.ts';
+import type { KubeClient } from '#kube/client.ts';
+import { type Clock, systemClock } from '#kube/clock.ts';
+import { KubeError } from '#kube/error.ts';
+import type { AnyObject, ConfigMap } from '#kube/object.ts';
+import type { Page } from '#kube/page.ts';
+import type { KubeResponse } from '#kube/requester.ts';
+import { clientOf, silent, testSignal } from '../../kube/lab.ts';
+import { makeRoot } from './roots.ts';
+
+type Placed = ConfigMap & { readonly metadata: { readonly namespace: string } };
+
+/** Namespaces with ConfigMaps of one name, in memory: for what happens between two events that a real server would not wait for. */
+export interface FakeCluster {
+  readonly client: KubeClient;
+  /** By namespace. */
+  readonly maps: Map<string, Placed>;
+  /** Of every request but watches: `<verb> <plural or namespace>`. */
+  readonly requests: string[];
+  /** Nothing may be read or written any more, and every watch ends. */
+  forbid(): void;
+  /** Watches that were asked for since. */
+  refused(): number;
+  /** Lists of our ConfigMaps by name wait until the returned function is called. */
+  holdPages(name: string): () => void;
+  /** Somebody else writes it. */
+  write(namespace: string, text: string): void;
+  touch(namespace: string): void;
+  /** How many hold that text. */
+  holding(text: string): number;
+}
+
+export function fakeCluster(size: number): FakeCluster {
+  const unreachable = () => Promise.reject(new Error('there is no server'));
+  const real = clientOf({ credentials: { namespace: undefined, present: unreachable, invalidate() {} } });
+  const maps = new Map<string, Placed>();
+  const streams = new Map<string, PassThrough>();
+  const held = new Map<string, Promise<void>>();
+  const requests: string[] = [];
+  let [version, forbidden, refused] = [1_000, false, 0];
+  const spaces = Array.from({ length: size }, (_, index) => space(`ns${index}`));
+
+  function space(name: string): AnyObject {
+    version += 1;
+    return { metadata: { name, uid: name, resourceVersion: String(version), labels: {} } };
+  }
+
+  function emit(plural: string, type: string, object: AnyObject): void {
+    streams.get(plural)?.write(`${JSON.stringify({ type, object })}\n`);
+  }
+
+  async function asked(what: string): Promise<void> {
+    requests.push(what);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    if (forbidden) throw new KubeError('KUBE_FORBIDDEN', 'forbidden');
+  }
+
+  function put(namespace: string, { metadata, data }: ConfigMap, type: string): Placed {
+    version += 1;
+    const own = { name: metadata.name, uid: namespace, namespace, resourceVersion: String(version) };
+    const made: Placed = { data: { ...data }, metadata: { ...metadata, ...own } };
+    // Of several names in one namespace the fake keeps the last: no test reads another.
+    maps.set(`${namespace}/${metadata.name}`, made);
+    emit('configmaps', type, made);
+    return made;
+  }
+
+  const client: KubeClient = {
+    ...real,
+    async listPage<T extends AnyObject>(
+      resource: { readonly plural: string },
+      options: { readonly fieldSelector?: string | undefined },
+    ): Promise<Page<T>> {
+      await asked(`list ${options.fieldSelector ?? resource.plural}`);
+      const name = options.fieldSelector?.replace('metadata.name=', '');
+      await held.get(name ?? '');
+      const found = [...maps.values()].filter((one) => name === undefined || one.metadata.name === name);
+      const items = structuredClone(resource.plural === 'namespaces' ? spaces : found) as unknown[] as T[];
+      return { items, resourceVersion: String(version), next: undefined, serverTime: undefined };
+    },
+    async openWatch({ plural }) {
+      if (forbidden) {
+        refused += 1;
+        throw new KubeError('KUBE_FORBIDDEN', 'forbidden');
+      }
+      const stream = new PassThrough();
+      streams.set(plural, stream);
+      return stream as unknown as IncomingMessage;
+    },
+    async get<T extends AnyObject>(_resource: unknown, name: string, { namespace = '' } = {}) {
+      await asked(`get ${namespace}`);
+      const found = maps.get(`${namespace}/${name}`);
+      if (found === undefined) throw new KubeError('KUBE_NOT_FOUND', 'there is none');
+      return structuredClone(found) as unknown as T;
+    },
+    async request<T>({
+      body,
+      path,
+    }: {
+      readonly body?: unknown;
+      readonly path: string;
+    }): Promise<KubeResponse<T>> {
+      const namespace = /namespaces\/([^/]+)/.exec(path)?.[1] ?? '';
+      await asked(`create ${namespace}`);
+      const made = put(namespace, JSON.parse(String(body)) as ConfigMap, 'ADDED');
+      return { body: structuredClone(made) as unknown as T, status: 201, serverTime: undefined };
+    },
+    async patch<T extends AnyObject>(
+      _resource: unknown,
+      { name, namespace = '' }: { readonly name: string; readonly namespace?: string | undefined },
+      body: unknown,
+    ) {
+      await asked(`patch ${namespace}`);
+      const change = JSON.parse(String(body)) as ConfigMap;
+      const found = maps.get(`${namespace}/${name}`);
+      if (found?.metadata.resourceVersion !== change.metadata.resourceVersion) {
+        throw new KubeError('KUBE_CONFLICT', 'it changed');
+      }
+      const { annotations } = change.metadata;
+      const metadata = {
+        ...found?.metadata,
+        name,
+        annotations: { ...found?.metadata.annotations, ...annotations },
+      };
+      const made = put(namespace, { metadata, data: { ...found?.data, ...change.data } }, 'MODIFIED');
+      return structuredClone(made) as unknown as T;
+    },
+  };
+
+  return {
+    client,
+    maps,
+    requests,
+    forbid() {
+      forbidden = true;
+      for (const stream of streams.values()) stream.end();
+    },
+    refused: () => refused,
+    holdPages(name) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held.set(name, promise);
+      return resolve;
+    },
+    write(namespace, text) {
+      for (const one of [...maps.values()].filter(({ metadata }) => metadata.namespace === namespace)) {
+        put(namespace, { ...one, data: { 'ca.crt': text } }, 'MODIFIED');
+      }
+    },
+    touch: (namespace) => emit('namespaces', 'MODIFIED', space(namespace)),
+    holding: (text) => [...maps.values()].filter(({ data }) => data?.['ca.crt'] === text).length,
+  };
+}
+
+/** Placements in a fake cluster, led by nobody but the test. */
+export function fakePlacements({ client }: FakeCluster, clock: Clock = systemClock) {
+  const bundles = createTrustBundleCache();
+  const lead = { leads: true };
+  const placements = startPlacements({
+    client,
+    log: silent,
+    signal: testSignal(),
+    clock,
+    random: Math.random,
+    staleMs: 120_000,
+    verifyMs: 300_000,
+    reserved: [],
+    isLeader: () => lead.leads,
+    verdict: (target, namespace) => verdictIn(target, namespace.labels, bundles),
+    reflectorObserver: () => ({}),
+    queueObserver: () => ({}),
+    onWritten: () => undefined,
+    onProgress: () => undefined,
+    onWatchChange: () => undefined,
+  });
+  return { placements, lead, bundles };
+}
+
+/** A TrustBundle with a ConfigMap of that name in every namespace. */
+export function placedEntry(owner: string, ...names: readonly Place['name'][]): TrustBundleEntry {
+  return trustBundleEntry({
+    apiVersion: 'mangrove.dev/v1alpha1',
+    kind: 'TrustBundle',
+    metadata: { name: owner, uid: owner, generation: 1 },
+    spec: {
+      trustDomain: owner,
+      sources: [{ authority: { name: 'mesh' } }],
+      targets: names.map((name) => ({ configMap: { name, namespaceSelector: {} } })),
+    },
+  });
+}
+
+/** A new root and nothing else. */
+export async function bundleOf(trustDomain: string): Promise<Bundle> {
+  return makeBundle(trustDomain, [parseAnchor(await makeRoot(), 'root')]);
+}
+
+/** An order as a TrustBundle makes it. */
+export function ordersOf({ object, targets }: TrustBundleEntry, bundle: Bundle, partial = false): Order[] {
+  const orders = createOrders();
+  return targets.flatMap((target) =>
+    target.kind === 'configMap'
+      ? [orders.of(target, object.metadata.name, { bundle, error: undefined, partial }, false)]
+      : [],
+  );
+}
