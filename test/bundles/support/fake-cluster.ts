@@ -178,6 +178,7 @@ export function fakePlacements({ client }: FakeCluster, clock: Clock = systemClo
     reserved: [],
     isLeader: () => lead.leads,
     verdict: (target, namespace) => verdictIn(target, namespace.labels, bundles),
+    targetsOf: () => undefined,
     reflectorObserver: () => ({}),
     queueObserver: () => ({}),
     onWritten: () => undefined,
