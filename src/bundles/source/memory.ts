@@ -88,8 +88,17 @@ async function readOne(
       const note = 'it does not exist, and need not';
       return { name, ...retained(source, [], before, now()), goodAt: now(), error: undefined, note };
     }
-    return { name, ...kept(source, before(), now(), error), error, note: undefined };
+    return { name, ...kept(source, known(before(), error), now(), error), error, note: undefined };
   }
+}
+
+/**
+ * That a source gave nothing while it was told of is no knowledge of one that was not looked at yet: a target may have outlived another
+ * TrustBundle of the same name, and hold what the source gave to that one.
+ */
+function known(before: Before, error: unknown): Before {
+  const waits = errorCode(error) === 'BUNDLE_SOURCE_PENDING';
+  return waits && before.goodAt === undefined ? nothing : before;
 }
 
 /** What the source gives, and what vanished from it not long ago. */

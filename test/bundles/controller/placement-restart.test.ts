@@ -40,7 +40,9 @@ describe('a controller that begins anew', () => {
     });
     await placed.untilReady(domain);
     const requests = placed.audited(from, user).filter(isWork);
-    expect(requests.filter(({ verb }) => !['list', 'watch'].includes(verb))).toEqual([]);
+    expect(requests.filter(({ verb }) => !['get', 'list', 'watch'].includes(verb))).toEqual([]);
+    // Where the watch shows a few before the others, these may be read by name.
+    expect(requests.filter(({ verb }) => verb === 'get').length).toBeLessThan(10);
     // Two pages of twenty, and the first lists of the watches.
     expect(requests.filter(({ requestURI }) => requestURI.includes('fieldSelector'))).toHaveLength(2);
   });
