@@ -69,11 +69,13 @@ export interface Placements {
 
 /** The API server alone is the limit, and many small requests in flight keep it busy. */
 const CONCURRENCY = 24;
+/** A large target is read for long, and the others need not wait; each pass holds a page of a few MiB. */
+const PASSES = 3;
 
 export function startPlacements(options: PlacementsOptions): Placements {
   const { client, log, signal, clock, random, step } = options;
   const queue = new WorkQueue({ laneOf: ownerOfKey, observer: options.queueObserver('placements') });
-  const passes = new WorkQueue({ observer: options.queueObserver('read-back') });
+  const passes = new WorkQueue({ laneOf: ownerOfKey, observer: options.queueObserver('read-back') });
   const watches = createPlacementWatches({
     client,
     log,
@@ -133,6 +135,7 @@ export function startPlacements(options: PlacementsOptions): Placements {
       ...common,
       name: 'read-back',
       queue: passes,
+      concurrency: PASSES,
       reconcile: async (id, aborted) => {
         if (options.isLeader()) await worker.readBack(id, aborted);
       },

@@ -1,7 +1,7 @@
 import { MAX_BUNDLE_BYTES } from '#bundles/bundle/anchor.ts';
 import type { OpenOrder } from '#bundles/controller/placement/order.ts';
 import { altered, examine } from '#bundles/controller/placement/place.ts';
-import { configMapObject, type ReadObject } from '#bundles/controller/placement/read.ts';
+import { configMapObject, type ReadObject, readPlaced } from '#bundles/controller/placement/read.ts';
 import type { DesiredObject } from '#bundles/target/placed-object.ts';
 import { OWNER_LABEL, ownerLabel } from '#bundles/target/placed-object.ts';
 import { forgetContent, owesReadBack, type Placement } from '#bundles/target/placement.ts';
@@ -22,16 +22,42 @@ export interface ReadBackTask {
   readonly step?: Step | undefined;
 }
 
+/** So few are read one by one: a list by name makes the server look at every ConfigMap that there is. */
+const few = 4;
 const mostPerPage = 16;
 const pageBytes = 4 * MAX_BUNDLE_BYTES;
 
+/** Reads what is owed, in whichever way costs less. What is being worked on meanwhile is left to whoever works on it. */
+export async function readOwedBack(task: ReadBackTask): Promise<void> {
+  const { owed, signal, step } = task;
+  await step?.('place/read-back');
+  if (owed.size > few) return readPages(task);
+  await Promise.all([...owed].map((placement) => readOne(placement, task)));
+  signal.throwIfAborted();
+}
+
+async function readOne(placement: Placement, task: ReadBackTask): Promise<void> {
+  const { client, order, desired, onFailure, signal } = task;
+  const { namespace, version } = placement;
+  const isAlone = (): boolean => !order.active.has(namespace) && placement.version === version;
+  const place = { kind: desired.kind, namespace, name: desired.name };
+  const keys = desired.rendered.keys.map(({ key }) => key);
+  try {
+    const object = await readPlaced(client, place, keys, signal);
+    if (!isAlone()) return;
+    if (object === undefined) forgetContent(placement);
+    else look(object, placement, task);
+  } catch (error) {
+    if (!signal.aborted && isAlone()) onFailure(placement, error);
+  }
+}
+
 /**
  * Reads every ConfigMap of one target, page by page, and keeps nothing but what it found out: of a thousand namespaces a few pages are
- * in memory at a time. What is being worked on meanwhile is left to whoever works on it.
+ * in memory at a time.
  */
-export async function readAllBack(task: ReadBackTask): Promise<void> {
-  const { client, order, desired, owed, signal, step } = task;
-  await step?.('place/read-back');
+async function readPages(task: ReadBackTask): Promise<void> {
+  const { client, order, desired, owed, signal } = task;
   const unseen = new Map([...owed].map((placement) => [placement, placement.version]));
   /** A page is older than what was written meanwhile. */
   const isAlone = (placement: Placement): boolean =>

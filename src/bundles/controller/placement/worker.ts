@@ -4,7 +4,7 @@ import { placementKey } from '#bundles/controller/placement/order.ts';
 import { hasten, type OrderBook } from '#bundles/controller/placement/order-book.ts';
 import { type PlacementTask, place, readBack, type Settled } from '#bundles/controller/placement/place.ts';
 import { describePlace } from '#bundles/controller/placement/read.ts';
-import { readAllBack } from '#bundles/controller/placement/read-back.ts';
+import { readOwedBack } from '#bundles/controller/placement/read-back.ts';
 import type { Removals } from '#bundles/controller/placement/removals.ts';
 import type { DesiredObject } from '#bundles/target/placed-object.ts';
 import {
@@ -140,7 +140,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const owed = new Set(book.owed(order));
     if (desired === undefined || owed.size === 0) return;
     const onFailure = (placement: Placement, error: unknown): void => noteFailure(order, placement, error);
-    await readAllBack({ client, order, desired, owed, now, onFailure, signal, step });
+    await readOwedBack({ client, order, desired, owed, now, onFailure, signal, step });
     for (const placement of owed) {
       if (isHolding({ ...placement, error: undefined }, desired.digest))
         noteSuccess(order, placement, desired);
