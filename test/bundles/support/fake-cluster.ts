@@ -16,7 +16,7 @@ import { type Clock, systemClock } from '#kube/clock.ts';
 import { KubeError } from '#kube/error.ts';
 import type { AnyObject, ConfigMap } from '#kube/object.ts';
 import type { Page } from '#kube/page.ts';
-import type { KubeResponse } from '#kube/requester.ts';
+import type { KubeRequest, KubeResponse } from '#kube/requester.ts';
 import { clientOf, silent, testSignal } from '../../kube/lab.ts';
 import { makeRoot } from './roots.ts';
 
@@ -105,39 +105,32 @@ export function fakeCluster(size: number): FakeCluster {
       if (found === undefined) throw new KubeError('KUBE_NOT_FOUND', 'there is none');
       return structuredClone(found) as unknown as T;
     },
-    async request<T>({
-      body,
-      path,
-    }: {
-      readonly body?: unknown;
-      readonly path: string;
-    }): Promise<KubeResponse<T>> {
+    async request<T>({ method, body, path }: KubeRequest): Promise<KubeResponse<T>> {
       const namespace = /namespaces\/([^/]+)/.exec(path)?.[1] ?? '';
-      await asked(`create ${namespace}`);
-      const made = put(namespace, JSON.parse(String(body)) as ConfigMap, 'ADDED');
-      return { body: structuredClone(made) as unknown as T, status: 201, serverTime: undefined };
-    },
-    async patch<T extends AnyObject>(
-      _resource: unknown,
-      { name, namespace = '' }: { readonly name: string; readonly namespace?: string | undefined },
-      body: unknown,
-    ) {
-      await asked(`patch ${namespace}`);
-      const change = JSON.parse(String(body)) as ConfigMap;
-      const found = maps.get(`${namespace}/${name}`);
-      if (found?.metadata.resourceVersion !== change.metadata.resourceVersion) {
-        throw new KubeError('KUBE_CONFLICT', 'it changed');
-      }
-      const { annotations } = change.metadata;
-      const metadata = {
-        ...found?.metadata,
-        name,
-        annotations: { ...found?.metadata.annotations, ...annotations },
-      };
-      const made = put(namespace, { metadata, data: { ...found?.data, ...change.data } }, 'MODIFIED');
-      return structuredClone(made) as unknown as T;
+      const sent = JSON.parse(String(body)) as ConfigMap;
+      const made = await (method === 'PATCH'
+        ? patched(`${namespace}/${path.slice(path.lastIndexOf('/') + 1)}`, sent)
+        : created(namespace, sent));
+      return { body: structuredClone(made) as unknown as T, status: 200, serverTime: undefined };
     },
   };
+
+  async function created(namespace: string, sent: ConfigMap): Promise<ConfigMap> {
+    await asked(`create ${namespace}`);
+    return put(namespace, sent, 'ADDED');
+  }
+
+  async function patched(key: string, change: ConfigMap): Promise<ConfigMap> {
+    const [namespace = '', name = ''] = key.split('/');
+    await asked(`patch ${namespace}`);
+    const found = maps.get(key);
+    if (found?.metadata.resourceVersion !== change.metadata.resourceVersion) {
+      throw new KubeError('KUBE_CONFLICT', 'it changed');
+    }
+    const annotations = { ...found?.metadata.annotations, ...change.metadata.annotations };
+    const metadata = { ...found?.metadata, name, annotations };
+    return put(namespace, { metadata, data: { ...found?.data, ...change.data } }, 'MODIFIED');
+  }
 
   return {
     client,
