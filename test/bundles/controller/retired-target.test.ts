@@ -45,14 +45,14 @@ it('a file that another TrustBundle publishes stays, also when it was the only o
   const publisher = placed.start(domains, { targets: { directory } });
   const root = await makeRoot();
   for (const domain of domains) publisher.setAuthority(domain, known(domain, root));
-  const targets = [{ file: { name: 'roots.pem' } }];
+  const targets = [{ file: { name: 'shared-roots.pem' } }];
   const [first = '', second = ''] = domains;
   await apply(scene.kubectl, trustBundle(first, [first], { targets, deletionPolicy: 'Delete' }));
   await placed.untilReady(first);
   await apply(scene.kubectl, trustBundle(second, [second], { targets, deletionPolicy: 'Delete' }));
   await scene.untilCondition(second, 'Conflicted', { status: 'True' });
   await scene.kubectl(['delete', 'trustbundle', second, '--timeout=30s']);
-  expect(existsSync(join(directory, 'roots.pem'))).toBe(true);
+  expect(existsSync(join(directory, 'shared-roots.pem'))).toBe(true);
   await scene.kubectl(['delete', 'trustbundle', first, '--timeout=30s']);
-  expect(existsSync(join(directory, 'roots.pem'))).toBe(false);
+  expect(existsSync(join(directory, 'shared-roots.pem'))).toBe(false);
 });
