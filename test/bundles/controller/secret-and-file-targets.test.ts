@@ -96,19 +96,19 @@ describe('a file target', () => {
   it('is written and told, put right, and fails alone where it cannot be written', async () => {
     const domain = 'first.files.test';
     const directory = scratchDirectory('targets');
-    const path = join(directory, 'roots.pem');
+    const path = join(directory, 'own-roots.pem');
     const publisher = placed.start([domain], { targets: { directory } });
     mkdirSync(join(directory, 'taken'));
     const root = await placed.bundle(publisher, domain, [
-      { file: { name: 'roots.pem' } },
-      { file: { name: 'roots.json', format: 'jwks' } },
+      { file: { name: 'own-roots.pem' } },
+      { file: { name: 'own-roots.json', format: 'jwks' } },
       { file: { name: 'taken' } },
     ]);
     await scene.untilCondition(domain, 'Published', { status: 'False', reason: 'TargetForeign' });
     const { status } = await scene.bundleOf(domain);
     expect(status?.targets).toEqual([
-      expect.objectContaining({ kind: 'file', name: 'roots.pem', hash: status?.hash }),
-      expect.objectContaining({ kind: 'file', name: 'roots.json', hash: status?.hash }),
+      expect.objectContaining({ kind: 'file', name: 'own-roots.pem', hash: status?.hash }),
+      expect.objectContaining({ kind: 'file', name: 'own-roots.json', hash: status?.hash }),
       expect.objectContaining({
         kind: 'file',
         name: 'taken',
