@@ -65,8 +65,9 @@ describe('while the API server is disturbed, no event is lost', { timeout: 180_0
       await admin.delete(maps, metadata.name, { namespace });
     }
     await compact(plane);
-    // Its memory of recent events goes with the process.
+    // Its memory of recent events goes with the process, and what was on the way with the connections.
     await plane.cluster.restart();
+    network.cut();
     network.heal();
     await witness.agreement();
     expect(witness.failures).toContain('KUBE_GONE');
