@@ -14,7 +14,7 @@ import type { Reflector } from '#kube/reflector.ts';
 import { type Base, observe, queueOf, run } from '#parts.ts';
 
 /** Requests that one replica works on at the same time: enough to keep the API server busy, not enough to flood it. */
-const requestConcurrency = 128;
+const requestConcurrency = 64;
 
 /** How soon to look again whether another replica has answered, or has gone. */
 const lookAgainMs = 1_000;

@@ -52,7 +52,7 @@ export function createTransport(credentials: Credentials): Transport {
       if (pools !== undefined) retire(pools);
       pools = {
         fingerprint: presented.fingerprint,
-        requests: pool(presented.tls, 128),
+        requests: pool(presented.tls, 64),
         watches: pool(presented.tls, Infinity),
       };
     }
