@@ -67,10 +67,13 @@ async function recording() {
   const deleted: string[] = [];
   let answer = async (): Promise<void> => undefined;
   const client: KubeClient = Object.assign(Object.create(await adminClient()), {
-    async get(_resource: unknown, name: string, { namespace }: { namespace: string }) {
+    async request({ path, sealed }: { path: string; sealed?: boolean }) {
       await answer();
+      const [, namespace = '', name = ''] = /namespaces\/([^/]+)\/[^/]+\/(.+)$/.exec(path) ?? [];
       const labels = { 'app.kubernetes.io/managed-by': 'mangrove' };
-      return { metadata: { name, namespace, labels, annotations: { 'mangrove.dev/trust-bundle': owner } } };
+      const annotations = { 'mangrove.dev/trust-bundle': owner };
+      const object = { metadata: { name, namespace, labels, annotations } };
+      return { body: sealed === true ? Buffer.from(JSON.stringify(object)) : object };
     },
     async delete(_resource: unknown, name: string, { namespace }: { namespace: string }) {
       deleted.push(`${namespace}/${name}`);

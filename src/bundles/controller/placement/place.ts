@@ -1,4 +1,4 @@
-import { metadataAnswer } from '#bundles/controller/placement/answer.ts';
+import { metadataAnswer, patchOf } from '#bundles/controller/placement/answer.ts';
 import {
   describePlace,
   type Place,
@@ -180,13 +180,10 @@ async function patch(
   found: Pick<Differences, 'content' | 'stale'> & { readonly created: boolean },
 ): Promise<boolean> {
   const { client, desired, placement, signal, step } = task;
-  const { kind, namespace, name } = placeOf(task);
   const body = correctionOf(desired, { uid, resourceVersion }, found);
   await step?.('place/write');
   try {
-    const contentType = 'application/strategic-merge-patch+json';
-    const call = { method: 'PATCH', query: { fieldManager }, contentType, body, signal } as const;
-    const object = await metadataAnswer(client, { kind, namespace, name }, call);
+    const object = await patchOf(client, placeOf(task), body, signal);
     if (resourceVersion !== undefined) placement.superseded.add(resourceVersion);
     noteWritten(object, task, found.created);
     return true;

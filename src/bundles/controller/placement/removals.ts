@@ -1,5 +1,6 @@
 import { selects } from '#bundles/bundle/label-selector.ts';
 import { targetFailure } from '#bundles/controller/failure.ts';
+import { metadataAnswer, patchOf } from '#bundles/controller/placement/answer.ts';
 import { placementKeyOf } from '#bundles/controller/placement/order.ts';
 import { describePlace, type Place, resourceOf } from '#bundles/controller/placement/read.ts';
 import type { PlacementWatches } from '#bundles/controller/placement/watches.ts';
@@ -10,7 +11,6 @@ import type { MangroveError } from '#errors/error.ts';
 import { backoffDelay } from '#kube/backoff.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { ignoreNotFound, isConflict, isNotFound } from '#kube/error.ts';
-import type { AnyObject } from '#kube/object.ts';
 import type { Step } from '#step.ts';
 
 /** A target, by its identity. */
@@ -128,18 +128,16 @@ export function createRemovals(options: RemovalsOptions): Removals {
   async function remove(key: string, removal: Removal, signal: AbortSignal): Promise<boolean> {
     const { place, owner } = removal;
     const { kind, namespace, name } = place;
-    const resource = resourceOf[kind];
-    const read = { namespace, metadataOnly: true, signal };
-    const object = await client.get<AnyObject>(resource, name, read).catch<undefined>(ignoreNotFound);
+    const read = { method: 'GET', signal } as const;
+    const object = await metadataAnswer(client, place, read).catch<undefined>(ignoreNotFound);
     if (object?.metadata.annotations?.[OWNER_ANNOTATION] !== owner) return true;
     await step?.('removal/delete');
     if (!isWanted(key, removal)) return false;
     const { uid = '', resourceVersion = '' } = object.metadata;
     if (isCreated(object)) {
-      await client.delete(resource, name, { namespace, uid, resourceVersion, signal });
+      await client.delete(resourceOf[kind], name, { namespace, uid, resourceVersion, signal });
     } else {
-      const how = { strategy: 'strategic', metadataOnly: true, signal } as const;
-      await client.patch(resource, { name, namespace }, withdrawalOf(object), how);
+      await patchOf(client, place, withdrawalOf(object), signal);
     }
     return true;
   }
