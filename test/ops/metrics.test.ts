@@ -191,6 +191,7 @@ ${rows.join('\n')}
 | \`mangrove_authority_not_after_timestamp_seconds - time() < 30 * 86400\` | a root expires within a month and was not rotated |
 | \`mangrove_issuing_not_after_timestamp_seconds - time() < 86400\` | a replica could not renew its issuing certificate |
 | \`time() - mangrove_bundle_target_verified_timestamp_seconds > 600\` | a target was not seen to hold the bundle for ten minutes |
+| \`mangrove_bundle_target_unread == 1\` | the namespaces of a target cannot be read back; the status of the TrustBundle says why |
 | \`increase(mangrove_issuance_total{outcome="postponed"}[10m]) > 0\` | certificates wait because of a fault on our side |
 | \`increase(mangrove_ledger_errors_total[10m]) > 0\` | the ledger cannot be written, so nothing is issued |
 | \`mangrove_reflector_lag_seconds > 180\` | a watch hears nothing any more |

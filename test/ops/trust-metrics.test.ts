@@ -29,6 +29,7 @@ test('what is gone leaves no gauge behind that would alarm for ever', async () =
   made.bundles.withheld('cluster.local', 1);
   made.bundles.promotion('cluster.local', true);
   made.bundles.placed('cluster.local', 'clusterTrustBundle/x', { holding: 1, failing: 2, pending: 3 });
+  made.bundles.unread('cluster.local', 'clusterTrustBundle/x', true);
   made.bundles.forget('cluster.local');
   const { body } = await made.scrape();
   expect(body).not.toContain('mesh');
@@ -86,6 +87,7 @@ test('a replica that leads no more has no gauge of a bundle left, and goes on wh
     made.bundles.published('cluster.local', 'x', 'written');
     made.bundles.sources('cluster.local', good);
     made.bundles.withheld('cluster.local', 1);
+    made.bundles.unread('cluster.local', 'x', true);
   };
   const told = async () =>
     (await made.scrape()).body.split('\n').filter((line) => line.includes('bundle="cluster.local"'));

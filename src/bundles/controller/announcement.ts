@@ -30,6 +30,8 @@ export interface BundleObserver {
   published?(bundle: string, target: string, outcome: 'written' | 'repaired' | 'failed'): void;
   /** Of a target in many namespaces: how many hold it, refuse it, or are to come. */
   placed?(bundle: string, target: string, states: Readonly<Record<PlacementState, number>>): void;
+  /** Whether what was written there cannot be read back. */
+  unread?(bundle: string, target: string, unread: boolean): void;
   /** The TrustBundle is gone. */
   forget?(bundle: string): void;
   /** Somebody else leads. */
@@ -174,6 +176,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
   function many(object: TrustBundle, report: TargetReport, placements: PlacementSummary): void {
     const { holding, failing, pending, namespaces } = placements;
     observer.placed?.(object.metadata.name, metricName(report), { holding, failing, pending });
+    observer.unread?.(object.metadata.name, metricName(report), report.unread === true);
     const { kind, name, hash = '' } = report;
     const before = said.get(object.metadata.uid ?? '');
     const about = `${targetId(report)} holds`;

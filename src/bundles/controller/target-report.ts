@@ -25,6 +25,8 @@ export interface TargetReport {
   readonly fallback?: true | undefined;
   /** Of a target in many namespaces. */
   readonly placements?: PlacementSummary;
+  /** What was written there cannot be read back, so that nobody knows what they hold. */
+  readonly unread?: boolean;
 }
 
 /** It does not hold the bundle, and nothing stands in its place. */

@@ -35,6 +35,8 @@ export interface BundleMetrics {
     target: string,
     states: Readonly<Record<(typeof placementStates)[number], number>>,
   ): void;
+  /** Whether what was written to these namespaces cannot be read back. */
+  unread(bundle: string, target: string, unread: boolean): void;
   /** What all sources of a bundle are worth now, by their names. */
   sources(bundle: string, states: ReadonlyMap<string, SourceState>): void;
   /** How many roots stay in the bundle although no source gives them any more. */
@@ -128,6 +130,11 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
     'Namespaces of a target: holding (seen to hold the bundle), failing (they refuse it) or pending.',
     ['bundle', 'target', 'state'],
   );
+  const unread = instruments.gauge(
+    'bundle_target_unread',
+    'Whether what was written to the namespaces of a target cannot be read back, so that nobody knows what they hold: 1 or 0.',
+    ['bundle', 'target'],
+  );
   const sources = instruments.gauge(
     'bundle_source_good_timestamp_seconds',
     'When the source last gave a readable set of roots, seconds since the epoch.',
@@ -142,7 +149,7 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
   const targetsOf = new Map<string, readonly string[]>();
   const sourcesOf = new Map<string, Set<string>>();
   const forgetTarget = (bundle: string, target: string): void => {
-    verified.remove({ bundle, target });
+    for (const gauge of [verified, unread]) gauge.remove({ bundle, target });
     for (const state of placementStates) placements.remove({ bundle, target, state });
     for (const outcome of writeOutcomes) writes.remove({ bundle, target, outcome });
   };
@@ -169,6 +176,7 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
     placed(bundle, target, states) {
       for (const state of placementStates) placements.set({ bundle, target, state }, states[state]);
     },
+    unread: (bundle, target, isUnread) => unread.set({ bundle, target }, isUnread ? 1 : 0),
     published: (bundle, target, outcome) => writes.inc({ bundle, target, outcome }),
     sources(bundle, states) {
       for (const source of sourcesOf.get(bundle) ?? []) {
@@ -201,6 +209,7 @@ export function bundleMetrics(instruments: Instruments): BundleMetrics {
         expiry,
         verified,
         placements,
+        unread,
         sources,
         failing,
       ])

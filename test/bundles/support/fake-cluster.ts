@@ -35,6 +35,8 @@ export interface FakeCluster {
   refused(): number;
   /** Lists of our ConfigMaps by name wait until the returned function is called. */
   holdPages(name: string): () => void;
+  /** They fail until the returned function is called. */
+  failPages(name: string): () => void;
   /** Somebody else writes it. */
   write(namespace: string, text: string): void;
   touch(namespace: string): void;
@@ -48,6 +50,7 @@ export function fakeCluster(size: number): FakeCluster {
   const maps = new Map<string, Placed>();
   const streams = new Map<string, PassThrough>();
   const held = new Map<string, Promise<void>>();
+  const broken = new Set<string>();
   const requests: string[] = [];
   let [version, forbidden, refused] = [1_000, false, 0];
   const spaces = Array.from({ length: size }, (_, index) => space(`ns${index}`));
@@ -86,6 +89,7 @@ export function fakeCluster(size: number): FakeCluster {
       await asked(`list ${options.fieldSelector ?? resource.plural}`);
       const name = options.fieldSelector?.replace('metadata.name=', '');
       await held.get(name ?? '');
+      if (broken.has(name ?? '')) throw new KubeError('KUBE_UNAVAILABLE', 'the server is gone');
       const found = [...maps.values()].filter((one) => name === undefined || one.metadata.name === name);
       const items = structuredClone(resource.plural === 'namespaces' ? spaces : found) as unknown[] as T[];
       return { items, resourceVersion: String(version), next: undefined, serverTime: undefined };
@@ -145,6 +149,10 @@ export function fakeCluster(size: number): FakeCluster {
       const { promise, resolve } = Promise.withResolvers<void>();
       held.set(name, promise);
       return resolve;
+    },
+    failPages(name) {
+      broken.add(name);
+      return () => broken.delete(name);
     },
     write(namespace, text) {
       for (const one of [...maps.values()].filter(({ metadata }) => metadata.namespace === namespace)) {

@@ -81,6 +81,8 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
       active: new Set(),
       rivals: new Set(),
       lookedAt: now(),
+      unread: undefined,
+      verifiedAt: undefined,
     };
     orders.set(id, made);
     return made;
@@ -145,7 +147,8 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
     const unread = [...open.placements.values()].filter((placement) => consider(open, placement));
     const isOne = open.order.target.kind === 'secret' || unread.length <= few;
     if (isOne) for (const placement of unread) work(open, placement);
-    if (open.active.size === 0 && owed(open).length > 0) options.onOwed(open);
+    // A pass that failed comes again at its own pace.
+    if (open.active.size === 0 && open.unread === undefined && owed(open).length > 0) options.onOwed(open);
   }
 
   function owed(open: OpenOrder): Placement[] {
@@ -202,8 +205,10 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
     },
     suspend(owner) {
       for (const one of orders.values()) {
-        if (owner === undefined || one.order.owner === owner)
-          one.order = { ...one.order, desired: undefined };
+        if (owner !== undefined && one.order.owner !== owner) continue;
+        one.order = { ...one.order, desired: undefined };
+        one.unread = undefined;
+        one.verifiedAt = undefined;
       }
     },
     get: (id) => orders.get(id),

@@ -31,6 +31,10 @@ export interface OpenOrder {
   readonly rivals: Set<string>;
   /** Monotonic ms of the last look at everything. */
   lookedAt: number;
+  /** Why the last pass that should have read back what is owed came to nothing; it is tried again. */
+  unread: MangroveError | undefined;
+  /** When the whole was last seen to hold what it should: wall clock, ms. */
+  verifiedAt: number | undefined;
 }
 
 export function orderId({ owner, target }: Pick<Order, 'owner' | 'target'>): string {

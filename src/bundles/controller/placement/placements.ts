@@ -6,14 +6,13 @@ import {
   type RemovalsOptions,
   type TargetKey,
 } from '#bundles/controller/placement/removals.ts';
-import { createPlacementWatches, type PlacementWatches } from '#bundles/controller/placement/watches.ts';
+import { placementReport } from '#bundles/controller/placement/report.ts';
+import { createPlacementWatches } from '#bundles/controller/placement/watches.ts';
 import { createWorker, type Written } from '#bundles/controller/placement/worker.ts';
 import { leaving } from '#bundles/controller/retired-target.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
-import { kindNames, type NamedTarget, targetId } from '#bundles/target/named-target.ts';
+import { type NamedTarget, targetId } from '#bundles/target/named-target.ts';
 import type { Placement } from '#bundles/target/placement.ts';
-import { type PlacementSummary, summaryOf } from '#bundles/target/placement-summary.ts';
-import { MangroveError } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
 import { type ControllerObserver, startController } from '#kube/controller.ts';
@@ -71,11 +70,18 @@ export interface Placements {
 const CONCURRENCY = 24;
 /** A large target is read for long, and the others need not wait; each pass holds a page of a few MiB. */
 const PASSES = 3;
+/** Of a pass that came to nothing: nobody hears of it when the server would answer again. */
+const passPace = { baseMs: 250, maxMs: 30_000 };
 
 export function startPlacements(options: PlacementsOptions): Placements {
   const { client, log, signal, clock, random, step } = options;
   const queue = new WorkQueue({ laneOf: ownerOfKey, observer: options.queueObserver('placements') });
-  const passes = new WorkQueue({ laneOf: ownerOfKey, observer: options.queueObserver('read-back') });
+  const passes = new WorkQueue({
+    laneOf: ownerOfKey,
+    observer: options.queueObserver('read-back'),
+    backoff: passPace,
+    random,
+  });
   const watches = createPlacementWatches({
     client,
     log,
@@ -141,19 +147,10 @@ export function startPlacements(options: PlacementsOptions): Placements {
       },
     }),
   ];
-  const seenAt = (order: OpenOrder) => (placement: Placement) => verifiedAt(order, placement, watches, clock);
 
   return {
     settle: (owner, orders) =>
-      book.take(owner, orders).map((order) => {
-        const { kind } = order.order.target;
-        const digest = order.order.desired?.digest;
-        return report(
-          order,
-          summaryOf(order.placements.values(), digest, seenAt(order)),
-          watches.trouble(kind),
-        );
-      }),
+      book.take(owner, orders).map((order) => placementReport(order, watches, clock)),
     remove(owner, targets, left) {
       const placed = left.filter(({ kind }) => kind === 'configMap' || kind === 'secret');
       for (const { kind } of placed) watches.start(kind === 'secret' ? 'secret' : 'configMap');
@@ -175,50 +172,6 @@ export function startPlacements(options: PlacementsOptions): Placements {
     },
     done: Promise.all(controllers.map(({ done }) => done)).then(() => watches.done()),
   };
-}
-
-/** What the watch shows at the version that was read back is seen now; else, when it was read. */
-function verifiedAt(
-  { order: { target } }: OpenOrder,
-  { namespace, version, verifiedAt: readAt = 0 }: Placement,
-  watches: PlacementWatches,
-  clock: Clock,
-): number {
-  const observed = watches.observed(target.kind, namespace, target.name);
-  const isShown = typeof observed !== 'string' && observed.version === version;
-  return isShown && watches.isFresh(target.kind) ? clock.wall() : readAt;
-}
-
-function report(
-  { order, rivals }: OpenOrder,
-  summary: PlacementSummary,
-  hindrance: MangroveError | undefined,
-): TargetReport {
-  const { desired, problem, target } = order;
-  const { namespaces, holding, pending, failures } = summary;
-  const all = namespaces > 0 && holding === namespaces;
-  return {
-    kind: target.kind,
-    name: target.name,
-    apiVersion: 'v1',
-    hash: all ? desired?.rendered.bundle.sha256 : undefined,
-    verifiedAt: summary.verifiedAt,
-    error: problem ?? hindrance ?? failures[0]?.error ?? (pending > 0 ? pendingError() : undefined),
-    rivals: [...rivals],
-    written: undefined,
-    changed: [],
-    retryMs: undefined,
-    fallback: target.fallback,
-    placements: summary,
-  };
-
-  function pendingError(): MangroveError {
-    const what = `${kindNames[target.kind]} ${target.name}`;
-    return new MangroveError(
-      'BUNDLE_TARGET_PENDING',
-      `${what}: ${holding} of ${namespaces} namespaces were seen to hold the bundle`,
-    );
-  }
 }
 
 function told(observer: ControllerObserver | undefined) {

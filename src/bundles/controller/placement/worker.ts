@@ -6,6 +6,7 @@ import { type PlacementTask, place, readBack, type Settled } from '#bundles/cont
 import { describePlace } from '#bundles/controller/placement/read.ts';
 import { readOwedBack } from '#bundles/controller/placement/read-back.ts';
 import type { Removals } from '#bundles/controller/placement/removals.ts';
+import { kindNames, type PlacementTarget } from '#bundles/target/named-target.ts';
 import type { DesiredObject } from '#bundles/target/placed-object.ts';
 import {
   type Decision,
@@ -15,7 +16,7 @@ import {
   type Placement,
   wishId,
 } from '#bundles/target/placement.ts';
-import { type ErrorCode, errorCode } from '#errors/error.ts';
+import { type ErrorCode, errorCode, MangroveError } from '#errors/error.ts';
 import { backoffDelay } from '#kube/backoff.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
@@ -41,11 +42,12 @@ export interface Written {
   readonly changed: readonly string[];
 }
 
-/** Works on single placements, and on all of one order that have to be read; neither ever throws for what a namespace refuses. */
+/** Works on single placements, and on all of one order that have to be read; neither throws for what a namespace refuses. */
 export interface Worker {
   settle(key: string, signal: AbortSignal): Promise<void>;
   /** It is not for us to do now: whoever asks again begins anew. */
   release(key: string): void;
+  /** Throws what a pass failed for as a whole. */
   readBack(id: string, signal: AbortSignal): Promise<void>;
 }
 
@@ -169,11 +171,25 @@ export function createWorker(options: WorkerOptions): Worker {
     async readBack(id, signal) {
       const order = book.get(id);
       if (order === undefined) return;
-      await readOwed(order, signal);
+      try {
+        await readOwed(order, signal);
+        order.unread = undefined;
+      } catch (error) {
+        order.unread = unreadable(order.order.target, signal.aborted ? undefined : error);
+        onProgress(order);
+        throw error;
+      }
       book.dispatch(order);
       onProgress(order);
     },
   };
+}
+
+/** @param error undefined: it took too long */
+function unreadable({ kind, name }: PlacementTarget, error: unknown): MangroveError {
+  const what = `${kindNames[kind]} ${name} cannot be read back`;
+  if (error !== undefined) return targetFailure(what, error);
+  return new MangroveError('BUNDLE_TARGET_UNAVAILABLE', `${what}: it took too long`);
 }
 
 /** An object that is known not to be ours is looked at, before a megabyte is sent only to be refused. */
