@@ -13,7 +13,7 @@ export interface KubeRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly accept?: string;
-  /** Becomes JSON; a Buffer is that already. */
+  /** Becomes JSON; a Buffer is that already, and so are several, one after the other. */
   readonly body?: unknown;
   /** Of `body`; default application/json. */
   readonly contentType?: string;
@@ -90,7 +90,7 @@ export function createRequester(options: RequesterOptions): Requester {
         'user-agent': options.userAgent,
         ...(call.body !== undefined && { 'content-type': call.contentType ?? 'application/json' }),
       },
-      body: bytesOf(call.body),
+      body: piecesOf(call.body),
       sealed: call.sealed,
       signal: call.signal,
       timeoutMs: call.timeoutMs ?? options.timeoutMs,
@@ -232,9 +232,14 @@ function queryString(query: KubeRequest['query']): string {
   return text === '' ? '' : `?${text}`;
 }
 
-function bytesOf(body: unknown): Buffer | undefined {
-  if (body === undefined || body instanceof Buffer) return body;
-  return Buffer.from(JSON.stringify(body));
+function piecesOf(body: unknown): readonly Buffer[] | undefined {
+  if (body === undefined) return undefined;
+  if (body instanceof Buffer) return [body];
+  return isPieces(body) ? body : [Buffer.from(JSON.stringify(body))];
+}
+
+function isPieces(body: unknown): body is readonly Buffer[] {
+  return Array.isArray(body) && body.length > 0 && body.every((piece) => piece instanceof Buffer);
 }
 
 function parseJson(what: string, body: Buffer): unknown {

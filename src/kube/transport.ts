@@ -10,7 +10,8 @@ export interface Exchange {
   /** Path and query below the server's address, encoded. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Buffer | undefined;
+  /** Sent one after the other, and copied together nowhere. */
+  readonly body?: readonly Buffer[] | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Until the answer is complete (`send`) or its headers are there (`open`). */
   readonly timeoutMs: number;
@@ -130,7 +131,7 @@ function begin(presented: Presented, agent: Agent, exchange: Exchange): Started 
     headers: {
       ...presented.headers,
       ...exchange.headers,
-      ...(body !== undefined && { 'content-length': body.length }),
+      ...(body !== undefined && { 'content-length': body.reduce((sum, { length }) => sum + length, 0) }),
     },
   };
   const request = httpsRequest(options);
@@ -152,7 +153,8 @@ function begin(presented: Presented, agent: Agent, exchange: Exchange): Started 
     request.once('response', resolve);
     // Stays for the whole life of the request: an error event that nobody hears would end the process.
     request.on('error', reject);
-    request.end(body);
+    for (const piece of body ?? []) request.write(piece);
+    request.end();
   });
 
   return {

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createKubeClient, type KubeClient } from '#kube/client.ts';
 import { loadCredentials } from '#kube/credentials.ts';
 import type { ClusterTrustBundle, ConfigMap, Secret } from '#kube/object.ts';
-import { clusterTrustBundles, secrets } from '#kube/resource.ts';
+import { clusterTrustBundles, objectPath, secrets } from '#kube/resource.ts';
 import { controlPlane } from '../support/control-plane.ts';
 import { scratchDirectory } from '../support/scratch.ts';
 import { selfSigned } from './fault-proxy.ts';
@@ -163,6 +163,19 @@ describe('KubeClient on a real API server', () => {
       code: 'KUBE_CONFLICT',
     });
     expect(await client.get<ConfigMap>(maps, 'strategic', { namespace })).toEqual(stands);
+  });
+
+  test('a body in pieces arrives whole, and is sent again as it was', async () => {
+    const text = 'x'.repeat(200_000);
+    const object = configMap(namespace, 'pieces', { text });
+    const json = Buffer.from(JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', ...object }));
+    const body = [json.subarray(0, 10), json.subarray(10, -1), Buffer.from('}')];
+    const path = objectPath(maps, namespace);
+    await client.request({ method: 'POST', path, body });
+    expect(await client.get<ConfigMap>(maps, 'pieces', { namespace })).toMatchObject({ data: { text } });
+    await expect(client.request({ method: 'POST', path, body })).rejects.toMatchObject({
+      code: 'KUBE_ALREADY_EXISTS',
+    });
   });
 
   test('a custom resource takes no strategic patch', async () => {

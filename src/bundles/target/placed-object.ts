@@ -121,13 +121,16 @@ export function rootsHeld(object: PlacedObject, { rendered }: DesiredObject): Re
   return new Set(held.flatMap((certificates) => [...(certificates?.keys() ?? [])]));
 }
 
-/** JSON of the object to be created. */
-export function creationOf(desired: DesiredObject, namespace: string): Buffer {
+/** JSON in pieces, of which the large one is the same for every namespace: nobody copies it. */
+export type Pieces = readonly Buffer[];
+
+/** The object to be created. */
+export function creationOf(desired: DesiredObject, namespace: string): Pieces {
   const { kind, name, annotations } = desired;
   const labels = { ...desired.labels, [MANAGED_BY_LABEL]: MANAGED_BY };
   const metadata = { name, namespace, labels, annotations };
   const type = { apiVersion: 'v1', kind: kind === 'secret' ? 'Secret' : 'ConfigMap' };
-  return withData({ ...type, metadata }, desired.data);
+  return withData({ ...type, metadata }, [desired.data]);
 }
 
 /** The version of an object that a write builds on. */
@@ -136,36 +139,35 @@ export interface Basis {
   readonly resourceVersion?: string | undefined;
 }
 
-/** JSON of the strategic merge patch that puts our part right and touches no other; refused when the object changed since. */
+/** The strategic merge patch that puts our part right and touches no other; refused when the object changed since. */
 export function correctionOf(
   desired: DesiredObject,
   basis: Basis,
   { content, stale, created }: Pick<Differences, 'content' | 'stale'> & { readonly created: boolean },
-): Buffer {
+): Pieces {
   const labels = { ...desired.labels, ...(created && { [MANAGED_BY_LABEL]: MANAGED_BY }) };
   const { uid, resourceVersion } = basis;
   const patch = { metadata: { uid, resourceVersion, labels, annotations: desired.annotations } };
   const gone = Object.fromEntries(stale.map((key) => [key, null]));
-  if (stale.length === 0) return content ? withData(patch, desired.data) : Buffer.from(JSON.stringify(patch));
-  if (!content) return Buffer.from(JSON.stringify({ ...patch, data: gone }));
-  const data = Buffer.concat([
-    desired.data.subarray(0, -1),
-    Buffer.from(`,${JSON.stringify(gone).slice(1)}`),
-  ]);
-  return withData(patch, data);
+  if (!content) return [jsonOf(stale.length === 0 ? patch : { ...patch, data: gone })];
+  if (stale.length === 0) return withData(patch, [desired.data]);
+  return withData(patch, [desired.data.subarray(0, -1), Buffer.from(`,${JSON.stringify(gone).slice(1)}`)]);
 }
 
-/** JSON of the strategic merge patch that takes our keys and marks out of an object that we adopted. */
-export function withdrawalOf(object: Marked & { readonly metadata: Basis }): Buffer {
+/** The strategic merge patch that takes our keys and marks out of an object that we adopted. */
+export function withdrawalOf(object: Marked & { readonly metadata: Basis }): Pieces {
   const { uid, resourceVersion } = object.metadata;
   const marks = [TRUST_DOMAIN_ANNOTATION, OWNER_ANNOTATION, HASH_ANNOTATION, KEYS_ANNOTATION];
   const none = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, null]));
   const metadata = { uid, resourceVersion, labels: none([OWNER_LABEL]), annotations: none(marks) };
-  return Buffer.from(JSON.stringify({ metadata, data: none(ownKeys(object)) }));
+  return [jsonOf({ metadata, data: none(ownKeys(object)) })];
 }
 
 /** The data is not made into JSON again for each of a thousand namespaces. */
-function withData(object: object, data: Buffer): Buffer {
-  const head = Buffer.from(`${JSON.stringify(object).slice(0, -1)},"data":`);
-  return Buffer.concat([head, data, Buffer.from('}')]);
+function withData(object: object, data: Pieces): Pieces {
+  return [Buffer.from(`${JSON.stringify(object).slice(0, -1)},"data":`), ...data, Buffer.from('}')];
+}
+
+function jsonOf(value: object): Buffer {
+  return Buffer.from(JSON.stringify(value));
 }

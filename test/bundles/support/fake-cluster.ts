@@ -111,7 +111,7 @@ export function fakeCluster(size: number): FakeCluster {
     },
     async request<T>({ method, body, path }: KubeRequest): Promise<KubeResponse<T>> {
       const namespace = /namespaces\/([^/]+)/.exec(path)?.[1] ?? '';
-      const sent = JSON.parse(String(body)) as ConfigMap;
+      const sent = JSON.parse(Buffer.concat(body as Buffer[]).toString()) as ConfigMap;
       const made = await (method === 'PATCH'
         ? patched(`${namespace}/${path.slice(path.lastIndexOf('/') + 1)}`, sent)
         : created(namespace, sent));

@@ -9,6 +9,7 @@ import {
   differencesOf,
   isCreated,
   ownerLabel,
+  type Pieces,
   withdrawalOf,
 } from '#bundles/target/placed-object.ts';
 import { render } from '#bundles/target/rendering.ts';
@@ -24,7 +25,7 @@ const spec = {
 };
 const desired = (kind: 'configMap' | 'secret' = 'configMap', prunes = false): DesiredObject =>
   desiredObject({ kind, name: 'roots', spec }, render(bundle, spec.keys), { owner: 'east.test', prunes });
-const parsed = (json: Buffer): unknown => JSON.parse(json.toString());
+const parsed = (json: Pieces): unknown => JSON.parse(Buffer.concat(json).toString());
 
 const labels = { team: 'blue', 'mangrove.dev/trust-bundle': 'east.test' };
 const created = { ...labels, 'app.kubernetes.io/managed-by': 'mangrove' };
@@ -99,6 +100,22 @@ describe('a correction', () => {
     ['both', { content: true, stale: ['old'] }, { metadata, data: { 'ca.crt': bundle.pem, old: null } }],
   ])('of %s touches nothing else, at the version that was read', (_what, found, patch) => {
     expect(parsed(correctionOf(desired(), basis, { ...found, created: true }))).toEqual(patch);
+  });
+
+  it('lends the bytes of the bundle to every write, and copies them for none', () => {
+    const wish = desired();
+    const found = { content: true, created: true };
+    const writes = [
+      creationOf(wish, 'app'),
+      correctionOf(wish, basis, { ...found, stale: [] }),
+      correctionOf(wish, basis, { ...found, stale: ['old'] }),
+    ];
+    for (const pieces of writes) {
+      const { buffer, byteOffset } = wish.data;
+      expect(
+        pieces.filter((piece) => piece.buffer === buffer && piece.byteOffset === byteOffset),
+      ).toHaveLength(1);
+    }
   });
 
   it('of an adopted object does not say that we made it', () => {

@@ -1,5 +1,6 @@
 import { resourceOf } from '#bundles/controller/placement/read.ts';
 import type { PlacementKind } from '#bundles/target/named-target.ts';
+import type { Pieces } from '#bundles/target/placed-object.ts';
 import { fieldManager, type KubeClient } from '#kube/client.ts';
 import type { AnyObject } from '#kube/object.ts';
 import { acceptOne } from '#kube/page.ts';
@@ -40,7 +41,7 @@ export async function metadataAnswer(
 export function patchOf(
   client: Pick<KubeClient, 'request'>,
   place: Required<AnswerPlace>,
-  body: Buffer,
+  body: Pieces,
   signal: AbortSignal | undefined,
 ): Promise<AnyObject> {
   const contentType = 'application/strategic-merge-patch+json';
