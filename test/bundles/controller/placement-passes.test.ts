@@ -5,7 +5,7 @@ import { bundleOf, fakeCluster, fakePlacements, ordersOf, placedEntry } from '..
 it('a large bundle that is being read back holds up no other', async () => {
   const cluster = fakeCluster(8);
   const { placements } = fakePlacements(cluster);
-  const release = cluster.holdPages('large');
+  const release = cluster.hold('list metadata.name=large');
   const large = ordersOf(placedEntry('large.test', 'large'), await bundleOf('large.test'));
   const small = ordersOf(placedEntry('small.test', 'small'), await bundleOf('small.test'));
   const holding = (owner: string, orders: typeof large) =>

@@ -32,12 +32,12 @@ describe('namespaces that cannot be read back', () => {
     await until(() => report()?.placements?.holding === 8);
     expect(report()).toMatchObject({ error: undefined, unread: false });
     const before = report()?.verifiedAt ?? 0;
-    const mend = cluster.failPages('roots');
+    const mend = cluster.fail('list metadata.name=roots', 'KUBE_UNAVAILABLE');
     orders = ordersOf(entry, await bundleOf(owner));
     await until(() => report()?.unread === true);
     expect(report()?.error).toMatchObject({
       code: 'BUNDLE_TARGET_UNAVAILABLE',
-      message: 'ConfigMap roots cannot be read back: the server is gone',
+      message: 'ConfigMap roots cannot be read back: it fails',
     });
     expect(report()?.placements).toMatchObject({ holding: 0, pending: 8 });
     ahead = 60_000;
@@ -52,7 +52,7 @@ describe('namespaces that cannot be read back', () => {
     const owner = 'pace.test';
     const cluster = fakeCluster(8);
     const { placements } = fakePlacements(cluster);
-    cluster.failPages('roots');
+    cluster.fail('list metadata.name=roots', 'KUBE_UNAVAILABLE');
     const orders = ordersOf(placedEntry(owner, 'roots'), await bundleOf(owner));
     const pages = () => cluster.requests.filter((one) => one === 'list metadata.name=roots').length;
     await until(() => placements.settle(owner, orders)[0]?.unread === true);

@@ -11,6 +11,7 @@ import {
 import { createOrders, type Order } from '#bundles/controller/placement/order.ts';
 import type { Place } from '#bundles/controller/placement/read.ts';
 import { startPlacements } from '#bundles/controller/placement/placements.ts';
+import type { ErrorCode } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, systemClock } from '#kube/clock.ts';
 import { KubeError } from '#kube/error.ts';
@@ -29,14 +30,14 @@ export interface FakeCluster {
   readonly maps: Map<string, Placed>;
   /** Of every request but watches: `<verb> <plural or namespace>`. */
   readonly requests: string[];
-  /** Nothing may be read or written any more, and every watch ends. */
-  forbid(): void;
+  /** Nothing may be read or written any more, and every watch ends; until the returned function is called. */
+  forbid(): () => void;
   /** Watches that were asked for since. */
   refused(): number;
-  /** Lists of our ConfigMaps by name wait until the returned function is called. */
-  holdPages(name: string): () => void;
-  /** They fail until the returned function is called. */
-  failPages(name: string): () => void;
+  /** Such requests, as in `requests`, wait until the returned function is called. */
+  hold(what: string): () => void;
+  /** They fail until the returned function is called, or so many times. */
+  fail(what: string, code: ErrorCode, times?: number): () => void;
   /** Somebody else writes it. */
   write(namespace: string, text: string): void;
   touch(namespace: string): void;
@@ -50,7 +51,7 @@ export function fakeCluster(size: number): FakeCluster {
   const maps = new Map<string, Placed>();
   const streams = new Map<string, PassThrough>();
   const held = new Map<string, Promise<void>>();
-  const broken = new Set<string>();
+  const failures = new Map<string, { readonly code: ErrorCode; times: number }>();
   const requests: string[] = [];
   let [version, forbidden, refused] = [1_000, false, 0];
   const spaces = Array.from({ length: size }, (_, index) => space(`ns${index}`));
@@ -67,7 +68,13 @@ export function fakeCluster(size: number): FakeCluster {
   async function asked(what: string): Promise<void> {
     requests.push(what);
     await new Promise((resolve) => setTimeout(resolve, 1));
+    await held.get(what);
     if (forbidden) throw new KubeError('KUBE_FORBIDDEN', 'forbidden');
+    const failure = failures.get(what);
+    if (failure === undefined) return;
+    failure.times -= 1;
+    if (failure.times === 0) failures.delete(what);
+    throw new KubeError(failure.code, 'it fails');
   }
 
   function put(namespace: string, { metadata, data }: ConfigMap, type: string): Placed {
@@ -88,8 +95,6 @@ export function fakeCluster(size: number): FakeCluster {
     ): Promise<Page<T>> {
       await asked(`list ${options.fieldSelector ?? resource.plural}`);
       const name = options.fieldSelector?.replace('metadata.name=', '');
-      await held.get(name ?? '');
-      if (broken.has(name ?? '')) throw new KubeError('KUBE_UNAVAILABLE', 'the server is gone');
       const found = [...maps.values()].filter((one) => name === undefined || one.metadata.name === name);
       const items = structuredClone(resource.plural === 'namespaces' ? spaces : found) as unknown[] as T[];
       return { items, resourceVersion: String(version), next: undefined, serverTime: undefined };
@@ -143,16 +148,17 @@ export function fakeCluster(size: number): FakeCluster {
     forbid() {
       forbidden = true;
       for (const stream of streams.values()) stream.end();
+      return () => void (forbidden = false);
     },
     refused: () => refused,
-    holdPages(name) {
+    hold(what) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      held.set(name, promise);
+      held.set(what, promise);
       return resolve;
     },
-    failPages(name) {
-      broken.add(name);
-      return () => broken.delete(name);
+    fail(what, code, times = Infinity) {
+      failures.set(what, { code, times });
+      return () => failures.delete(what);
     },
     write(namespace, text) {
       for (const one of [...maps.values()].filter(({ metadata }) => metadata.namespace === namespace)) {
@@ -168,6 +174,7 @@ export function fakeCluster(size: number): FakeCluster {
 export function fakePlacements({ client }: FakeCluster, clock: Clock = systemClock) {
   const bundles = createTrustBundleCache();
   const lead = { leads: true };
+  let verdicts = 0;
   const placements = startPlacements({
     client,
     log: silent,
@@ -178,7 +185,10 @@ export function fakePlacements({ client }: FakeCluster, clock: Clock = systemClo
     verifyMs: 300_000,
     reserved: [],
     isLeader: () => lead.leads,
-    verdict: (target, namespace) => verdictIn(target, namespace.labels, bundles),
+    verdict: (target, namespace) => {
+      verdicts += 1;
+      return verdictIn(target, namespace.labels, bundles);
+    },
     targetsOf: () => undefined,
     reflectorObserver: () => ({}),
     queueObserver: () => ({}),
@@ -186,7 +196,9 @@ export function fakePlacements({ client }: FakeCluster, clock: Clock = systemClo
     onProgress: () => undefined,
     onWatchChange: () => undefined,
   });
-  return { placements, lead, bundles };
+  /** How often it was asked who publishes in one namespace: whenever a placement is looked at. */
+  const looks = (): number => verdicts;
+  return { placements, lead, bundles, looks };
 }
 
 /** A TrustBundle with a ConfigMap of that name in every namespace. */
