@@ -22,3 +22,19 @@ it('a target that nobody can see any more is told as such, once that has lasted'
   await until(() => report()?.error?.code === 'BUNDLE_TARGET_FORBIDDEN');
   expect(report()?.error?.message).toContain('cannot be watched');
 });
+
+it('what is to go is not thought to be gone while nobody can see what is left', async () => {
+  const cluster = fakeCluster(4);
+  const { placements } = fakePlacements(cluster);
+  const orders = ordersOf(placedEntry(owner, 'roots'), await bundleOf(owner));
+  await until(() => placements.settle(owner, orders)[0]?.placements?.holding === 4);
+  const left = () => placements.remove(owner, [], [{ kind: 'configMap', name: 'other' }]);
+  expect(left()).toEqual([]);
+  const allow = cluster.forbid();
+  await until(() => cluster.refused() >= 1);
+  expect(left()).toHaveLength(1);
+  await until(() => left()[0]?.error?.code === 'BUNDLE_TARGET_FORBIDDEN');
+  expect(left()[0]?.error?.message).toContain('cannot be watched');
+  allow();
+  await until(() => left().length === 0);
+});

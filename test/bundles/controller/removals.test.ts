@@ -48,6 +48,7 @@ function removals(
     ownedBy: () => watched.objects,
     isFresh: () => true,
     hindrance: () => watched.hindrance,
+    doubt: () => watched.hindrance,
     trouble: () => watched.hindrance,
     done: async () => undefined,
   };

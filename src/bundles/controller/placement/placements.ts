@@ -158,10 +158,8 @@ export function startPlacements(options: PlacementsOptions): Placements {
       return placed.flatMap((target) => {
         const { kind } = target;
         const found = rest.get(targetId(target));
-        const hindrance = watches.hindrance(kind === 'secret' ? 'secret' : 'configMap');
-        return found === undefined && hindrance === undefined
-          ? []
-          : [leaving(target, found?.error ?? hindrance)];
+        const doubt = watches.doubt(kind === 'secret' ? 'secret' : 'configMap');
+        return found === undefined && doubt === undefined ? [] : [leaving(target, found?.error ?? doubt)];
       });
     },
     retain: (owner) => removals.forget(owner),

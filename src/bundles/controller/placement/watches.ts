@@ -63,7 +63,9 @@ export interface PlacementWatches {
   isFresh(kind: PlacementKind): boolean;
   /** Why targets of this kind cannot be placed; undefined once all has been listed, for what was seen then can be worked on. */
   hindrance(kind: PlacementKind): MangroveError | undefined;
-  /** For the status: the same, and why what was seen cannot be believed any more. */
+  /** For what is to go: the same, and why what was made since would not be shown. A watch that stands again takes it back. */
+  doubt(kind: PlacementKind): MangroveError | undefined;
+  /** For the status: as `hindrance`, and why what was seen cannot be believed any more. */
   trouble(kind: PlacementKind): MangroveError | undefined;
   /** When the signal has aborted and nothing runs any more. */
   done(): Promise<void>;
@@ -136,9 +138,13 @@ export function createPlacementWatches(options: WatchesOptions): PlacementWatche
 
   /** A watch that fails for a moment is everyday life; one that fails for long shows what may be gone since. */
   function belief(watch: Asked, what: string, kind: PlacementKind): MangroveError | undefined {
+    return isRecent(watch?.reflector.lastContact()) ? undefined : interruption(watch, what, kind);
+  }
+
+  /** Since it failed last it did not stand again. */
+  function interruption(watch: Asked, what: string, kind: PlacementKind): MangroveError | undefined {
     const failure = watch?.failure();
-    const isLate = !isRecent(watch?.reflector.lastContact());
-    return failure === undefined || !isLate ? undefined : unwatchable(failure, what, kind);
+    return failure === undefined ? undefined : unwatchable(failure, what, kind);
   }
 
   function isRecent(contact: number | undefined): boolean {
@@ -166,6 +172,7 @@ export function createPlacementWatches(options: WatchesOptions): PlacementWatche
     ownedBy: (label) => maps?.cache.list().filter(({ owner }) => owner === label) ?? [],
     isFresh: (kind) => isRecent(kind === 'secret' ? undefined : maps?.reflector.lastContact()),
     hindrance: (kind) => firstOf(requirement, kind),
+    doubt: (kind) => firstOf(requirement, kind) ?? firstOf(interruption, kind),
     trouble: (kind) => firstOf(requirement, kind) ?? firstOf(belief, kind),
     async done() {
       await Promise.all([spaces?.reflector.done, maps?.reflector.done]);
