@@ -27,3 +27,15 @@ it('a few are read back by name, and no other ConfigMap with them', async () => 
   await until(() => placements.settle('few.test', orders)[0]?.placements?.holding === 3);
   expect(cluster.requests.filter((one) => one.startsWith('list metadata.name'))).toEqual([]);
 });
+
+it('one more namespace is looked at alone, however many hold the bundle', async () => {
+  const cluster = fakeCluster(200);
+  const { placements, looks } = fakePlacements(cluster);
+  const orders = ordersOf(placedEntry('more.test', 'more'), await bundleOf('more.test'));
+  await until(() => placements.settle('more.test', orders)[0]?.placements?.holding === 200);
+  const before = looks();
+  cluster.touch('later');
+  await until(() => cluster.requests.includes('get later'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(looks() - before).toBeLessThan(20);
+});

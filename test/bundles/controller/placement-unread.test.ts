@@ -64,6 +64,20 @@ describe('namespaces that cannot be read back', () => {
     expect(pages()).toBeLessThanOrEqual(4);
   });
 
+  it('of which a few are refused one by one wait for their turn as well', async () => {
+    const owner = 'few.unread.test';
+    const cluster = fakeCluster(2);
+    const { placements } = fakePlacements(cluster);
+    const mend = cluster.fail('get ns1', 'KUBE_FORBIDDEN');
+    const orders = ordersOf(placedEntry(owner, 'roots'), await bundleOf(owner));
+    const report = () => placements.settle(owner, orders)[0]?.placements;
+    await until(() => report()?.failing === 1);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(cluster.requests.filter((one) => one === 'get ns1').length).toBeLessThanOrEqual(4);
+    mend();
+    await until(() => report()?.holding === 2);
+  });
+
   it('are told by status and metric for as long as the right to list them is missing', async () => {
     const domain = 'listless.unread.test';
     const names = await placed.namespaces('listless-unread', 8);

@@ -2,6 +2,7 @@ import { type LabelSelector, selects } from '#bundles/bundle/label-selector.ts';
 import {
   type OpenOrder,
   type Order,
+  openOrder,
   orderId,
   placementKey,
   splitKey,
@@ -46,12 +47,12 @@ export interface OrderBook {
   decide(order: OpenOrder, placement: Placement): Decision;
   namespaceChanged(name: string): void;
   objectChanged(seen: SeenObject): void;
-  /** Looks for all that has to be done. */
-  dispatch(order: OpenOrder): void;
-  /** The same for one placement. */
+  /** Looks at every placement for what has to be done. */
+  sweep(order: OpenOrder): void;
+  /** The same for one placement, whose turn has come or is over. */
   look(order: OpenOrder, placement: Placement): void;
-  /** Those of the order whose content has to be read. */
-  owed(order: OpenOrder): readonly Placement[];
+  /** Has read what is owed, once nothing is being written. It costs nothing where nothing is. */
+  dispatch(order: OpenOrder): void;
 }
 
 /** So few are read one by one. */
@@ -74,16 +75,7 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
       known.order = order;
       return known;
     }
-    const made: OpenOrder = {
-      id,
-      order,
-      placements: new Map(),
-      active: new Set(),
-      rivals: new Set(),
-      lookedAt: now(),
-      unread: undefined,
-      verifiedAt: undefined,
-    };
+    const made = openOrder(order, now());
     orders.set(id, made);
     return made;
   }
@@ -121,44 +113,57 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
     return decide(placement, observed, { digest: desired.digest, growOnly }, now());
   }
 
-  function work(open: OpenOrder, { namespace }: Placement): void {
-    open.active.add(namespace);
-    onWork(placementKey(open, namespace), 0);
+  function work(open: OpenOrder, placement: Placement): void {
+    open.owed.delete(placement);
+    open.active.add(placement.namespace);
+    onWork(placementKey(open, placement.namespace), 0);
   }
 
   function look(open: OpenOrder, placement: Placement): void {
     if (consider(open, placement)) work(open, placement);
   }
 
-  /** True when it has to be read, which may be done for many at once. */
+  /** True when what it holds is not known, which may be found out for many at once. */
   function consider(open: OpenOrder, placement: Placement): boolean {
+    open.owed.delete(placement);
     if (open.active.has(placement.namespace)) return false;
     const decision = decideOn(open, placement);
     if (decision === 'create' || decision === 'patch') work(open, placement);
-    if (decision === 'wait') {
-      onWork(placementKey(open, placement.namespace), Math.max(1, placement.notBefore - now()));
-    }
+    const waits = decision === 'wait' || isWaiting(open, placement);
+    if (waits) onWork(placementKey(open, placement.namespace), Math.max(1, placement.notBefore - now()));
+    else if (decision === 'read' || owes(open, placement)) open.owed.add(placement);
     return decision === 'read';
   }
 
-  function dispatch(open: OpenOrder): void {
+  function owes({ order: { desired } }: OpenOrder, placement: Placement): boolean {
+    return desired !== undefined && owesReadBack(placement, desired.digest);
+  }
+
+  /** It could not be read back a moment ago. */
+  function isWaiting(open: OpenOrder, placement: Placement): boolean {
+    return owes(open, placement) && placement.error !== undefined && now() < placement.notBefore;
+  }
+
+  function sweep(open: OpenOrder): void {
     if (watches.hindrance(open.order.target.kind) !== undefined) return;
     open.rivals.clear();
     const unread = [...open.placements.values()].filter((placement) => consider(open, placement));
     const isOne = open.order.target.kind === 'secret' || unread.length <= few;
     if (isOne) for (const placement of unread) work(open, placement);
-    // A pass that failed comes again at its own pace.
-    if (open.active.size === 0 && open.unread === undefined && owed(open).length > 0) options.onOwed(open);
+    dispatch(open);
   }
 
-  function owed(open: OpenOrder): Placement[] {
-    const { desired } = open.order;
-    if (desired === undefined) return [];
-    return [...open.placements.values()].filter(
-      (placement) =>
-        owesReadBack(placement, desired.digest) ||
-        (!open.active.has(placement.namespace) && decideOn(open, placement) === 'read'),
-    );
+  function dispatch(open: OpenOrder): void {
+    // A pass that failed comes again at its own pace.
+    if (open.active.size > 0 || open.owed.size === 0 || open.unread !== undefined) return;
+    options.onOwed(open);
+  }
+
+  function leave(open: OpenOrder, name: string): void {
+    const placement = open.placements.get(name);
+    if (placement === undefined) return;
+    open.placements.delete(name);
+    open.owed.delete(placement);
   }
 
   function selection({ order }: OpenOrder): LabelSelector {
@@ -172,7 +177,7 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
       selected.add(name);
       if (!open.placements.has(name)) open.placements.set(name, newPlacement(name));
     }
-    for (const name of open.placements.keys()) if (!selected.has(name)) open.placements.delete(name);
+    for (const name of open.placements.keys()) if (!selected.has(name)) leave(open, name);
   }
 
   /** What a watch shows at the verified version is verified; all else is read again. */
@@ -199,7 +204,7 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
         watches.start(one.order.target.kind);
         select(one);
         lookAgain(one);
-        dispatch(one);
+        sweep(one);
       }
       return taken;
     },
@@ -207,6 +212,7 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
       for (const one of orders.values()) {
         if (owner !== undefined && one.order.owner !== owner) continue;
         one.order = { ...one.order, desired: undefined };
+        one.owed.clear();
         one.unread = undefined;
         one.verifiedAt = undefined;
       }
@@ -224,7 +230,7 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
       const seen = watches.namespace(name);
       for (const one of orders.values()) {
         const isSelected = seen !== undefined && selects(selection(one), seen.labels);
-        if (!isSelected) one.placements.delete(name);
+        if (!isSelected) leave(one, name);
         if (!isSelected || watches.hindrance(one.order.target.kind) !== undefined) continue;
         const placement = one.placements.get(name) ?? newPlacement(name);
         one.placements.set(name, placement);
@@ -240,8 +246,8 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
         look(one, placement);
       }
     },
-    dispatch,
+    sweep,
     look,
-    owed,
+    dispatch,
   };
 }

@@ -27,6 +27,8 @@ export interface OpenOrder {
   readonly placements: Map<string, Placement>;
   /** Namespaces that wait for their turn now, or are being worked on. */
   readonly active: Set<string>;
+  /** Those whose content has to be read, when they were last looked at. */
+  readonly owed: Set<Placement>;
   /** Other TrustBundles that name the same object in a namespace of ours. */
   readonly rivals: Set<string>;
   /** Monotonic ms of the last look at everything. */
@@ -35,6 +37,21 @@ export interface OpenOrder {
   unread: MangroveError | undefined;
   /** When the whole was last seen to hold what it should: wall clock, ms. */
   verifiedAt: number | undefined;
+}
+
+/** @param now monotonic ms */
+export function openOrder(order: Order, now: number): OpenOrder {
+  return {
+    id: orderId(order),
+    order,
+    placements: new Map(),
+    active: new Set(),
+    owed: new Set(),
+    rivals: new Set(),
+    lookedAt: now,
+    unread: undefined,
+    verifiedAt: undefined,
+  };
 }
 
 export function orderId({ owner, target }: Pick<Order, 'owner' | 'target'>): string {

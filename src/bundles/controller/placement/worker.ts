@@ -86,6 +86,11 @@ export function createWorker(options: WorkerOptions): Worker {
     }
   }
 
+  /** Neither the order nor the namespace has left meanwhile. */
+  function isAsked({ id }: OpenOrder, placement: Placement): boolean {
+    return book.get(id)?.placements.get(placement.namespace) === placement;
+  }
+
   function told(order: OpenOrder, placement: Placement, { outcome, changed }: Settled, held: boolean): void {
     if (outcome === 'unchanged') return;
     onWritten(order, placement, { outcome: held ? 'repaired' : 'written', changed });
@@ -105,9 +110,11 @@ export function createWorker(options: WorkerOptions): Worker {
   function hastenAlike({ order: { target } }: OpenOrder, code: ErrorCode | undefined): void {
     for (const other of book.list()) {
       if (other.order.target.kind !== target.kind) continue;
-      const alike = [...other.placements.values()].filter(({ error }) => error?.code === code);
+      const alike = [...other.placements.values()].filter(
+        ({ error, tried }) => error?.code === code && tried !== undefined,
+      );
       for (const placement of alike) hasten(placement);
-      if (alike.length > 0) book.dispatch(other);
+      if (alike.length > 0) book.sweep(other);
     }
   }
 
@@ -139,13 +146,14 @@ export function createWorker(options: WorkerOptions): Worker {
 
   async function readOwed(order: OpenOrder, signal: AbortSignal): Promise<void> {
     const { desired } = order.order;
-    const owed = new Set(book.owed(order));
+    const owed = new Set(order.owed);
     if (desired === undefined || owed.size === 0) return;
     const onFailure = (placement: Placement, error: unknown): void => noteFailure(order, placement, error);
     await readOwedBack({ client, order, desired, owed, now, onFailure, signal, step });
     for (const placement of owed) {
       if (isHolding({ ...placement, error: undefined }, desired.digest))
         noteSuccess(order, placement, desired);
+      if (isAsked(order, placement)) book.look(order, placement);
     }
   }
 
@@ -154,13 +162,16 @@ export function createWorker(options: WorkerOptions): Worker {
       const found = book.find(key);
       if (found === undefined) return removals.run(key, signal);
       const { order, placement } = found;
+      order.active.add(placement.namespace);
       try {
         await settle(order, placement, signal);
       } finally {
         order.active.delete(placement.namespace);
       }
-      if (order.active.size === 0) book.dispatch(order);
-      else book.look(order, placement);
+      // Another may stand there by now: its namespace was left, and selected again.
+      const next = order.placements.get(placement.namespace);
+      if (next !== undefined) book.look(order, next);
+      book.dispatch(order);
       onProgress(order);
     },
     release(key) {
