@@ -1,5 +1,9 @@
 import { expect, it } from 'vitest';
-import { until } from '../../kube/lab.ts';
+import { createOrders, openOrder } from '#bundles/controller/placement/order.ts';
+import { readOwedBack } from '#bundles/controller/placement/read-back.ts';
+import type { PlacementTarget } from '#bundles/target/named-target.ts';
+import { isHolding, newPlacement, noteKnown } from '#bundles/target/placement.ts';
+import { testSignal, until } from '../../kube/lab.ts';
 import { bundleOf, fakeCluster, fakePlacements, ordersOf, placedEntry } from '../support/fake-cluster.ts';
 
 it('a large bundle that is being read back holds up no other', async () => {
@@ -38,4 +42,45 @@ it('one more namespace is looked at alone, however many hold the bundle', async 
   await until(() => cluster.requests.includes('get later'));
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(looks() - before).toBeLessThan(20);
+});
+
+it('Secrets are read back by name, however many', async () => {
+  const owner = 'secrets.test';
+  const keys = [{ key: 'ca.crt', format: 'pem' as const }];
+  const spec = { namespaceSelector: {}, keys, adopt: false };
+  const target: PlacementTarget = { kind: 'secret', name: 'roots', required: true, spec };
+  const content = { bundle: await bundleOf(owner), error: undefined, partial: false };
+  const made = createOrders().of(target, owner, content, false);
+  const { desired } = made;
+  if (desired === undefined) throw new Error('nothing is wished for');
+  const { client, requests } = fakeCluster(0);
+  const { labels, annotations } = desired;
+  const request = async ({ path }: { readonly path: string }) => {
+    const namespace = /namespaces\/([^/]+)\//.exec(path)?.[1] ?? '';
+    requests.push(`get ${namespace}`);
+    const metadata = { name: 'roots', namespace, uid: namespace, resourceVersion: '1', labels, annotations };
+    const data: unknown = JSON.parse(desired.data.toString());
+    return { body: Buffer.from(JSON.stringify({ metadata, data })) };
+  };
+  const order = openOrder(made, 0);
+  for (let index = 0; index < 9; index += 1) {
+    const placement = newPlacement(`ns${index}`);
+    const { digest } = desired;
+    noteKnown(placement, { uid: undefined, version: '1', digest, keys: [], created: false }, undefined);
+    order.placements.set(placement.namespace, placement);
+  }
+  const owed = [...order.placements.values()];
+  await readOwedBack({
+    client: Object.assign({}, client, { request }),
+    order,
+    desired,
+    owed: new Set(owed),
+    now: () => 1,
+    onFailure: (_placement, error) => {
+      throw error;
+    },
+    signal: testSignal(),
+  });
+  expect(owed.filter((placement) => isHolding(placement, desired.digest))).toHaveLength(9);
+  expect(requests.toSorted()).toEqual(owed.map(({ namespace }) => `get ${namespace}`));
 });

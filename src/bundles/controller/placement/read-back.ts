@@ -22,7 +22,7 @@ export interface ReadBackTask {
   readonly step?: Step | undefined;
 }
 
-/** So few are read one by one: a list by name makes the server look at every ConfigMap that there is. */
+/** So few are read one by one, and so many at a time: a list by name makes the server look at every ConfigMap that there is. */
 const few = 4;
 const mostPerPage = 16;
 const pageBytes = 4 * MAX_BUNDLE_BYTES;
@@ -31,8 +31,13 @@ const pageBytes = 4 * MAX_BUNDLE_BYTES;
 export async function readOwedBack(task: ReadBackTask): Promise<void> {
   const { owed, signal, step } = task;
   await step?.('place/read-back');
-  if (owed.size > few) return readPages(task);
-  await Promise.all([...owed].map((placement) => readOne(placement, task)));
+  // To list Secrets would be to read them all.
+  if (owed.size > few && task.desired.kind === 'configMap') return readPages(task);
+  const waiting = [...owed];
+  const work = async (): Promise<void> => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await readOne(next, task);
+  };
+  await Promise.all(Array.from({ length: few }, () => work()));
   signal.throwIfAborted();
 }
 
