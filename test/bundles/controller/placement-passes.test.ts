@@ -74,6 +74,7 @@ it('Secrets are read back by name, however many', async () => {
     client: Object.assign({}, client, { request }),
     order,
     desired,
+    growOnly: false,
     owed: new Set(owed),
     now: () => 1,
     onFailure: (_placement, error) => {

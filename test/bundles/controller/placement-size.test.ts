@@ -49,6 +49,7 @@ it.each(['configMap', 'secret'] as const)('a %s takes 1,048,576 bytes, and not o
       desired,
       placement: newPlacement(namespace),
       growOnly: false,
+      isWished: () => true,
       now: () => 1,
       signal,
     };

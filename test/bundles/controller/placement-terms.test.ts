@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Bundle } from '#bundles/bundle/bundle.ts';
 import type { ServedApi } from '#bundles/controller/served-api.ts';
 import { createTargets } from '#bundles/controller/targets.ts';
-import { systemClock } from '#kube/clock.ts';
+import { type Clock, systemClock } from '#kube/clock.ts';
 import { clusterTrustBundles } from '#kube/resource.ts';
 import { testSignal, until } from '../../kube/lab.ts';
 import {
@@ -32,8 +32,8 @@ const api: ServedApi = {
 };
 
 /** Of one replica that leads, and has published. */
-async function published(cluster: FakeCluster, bundle: Bundle) {
-  const { placements, lead, bundles } = fakePlacements(cluster);
+async function published(cluster: FakeCluster, bundle: Bundle, clock: Clock = systemClock) {
+  const { placements, lead, bundles } = fakePlacements(cluster, clock);
   const { client } = cluster;
   const tools = { client, api, clock: systemClock, random: Math.random, staleMs: 120_000 };
   const targets = createTargets({ bundles, tools, placements, directory: '/nowhere' });
@@ -66,6 +66,45 @@ describe('a replica that leads again', () => {
     expect([cluster.holding(first.pem), cluster.holding(second.pem)]).toEqual([0, names.length]);
     await until(async () => (await settle(third))?.holding === names.length);
     expect(cluster.holding(third.pem)).toBe(names.length);
+  });
+});
+
+describe('a write that is on its way while something else comes to be wished for', () => {
+  it('is not repeated when it fails, and the new wish waits for no delay of its own', async () => {
+    const cluster = fakeCluster(names.length);
+    const [first, second, third] = [await bundleOf(owner), await bundleOf(owner), await bundleOf(owner)];
+    // No delay is ever over.
+    const clock = { ...systemClock, monotonic: () => 1_000 };
+    const { settle } = await published(cluster, first, clock);
+    const from = cluster.requests.length;
+    const release = cluster.hold('patch ns0');
+    cluster.fail('patch ns0', 'KUBE_UNAVAILABLE', 1);
+    await settle(second);
+    await until(() => cluster.requests.slice(from).includes('patch ns0'));
+    await settle(third);
+    release();
+    await until(async () => (await settle(third))?.holding === names.length);
+  });
+
+  it('in an earlier term does not undo what another leader wrote since', async () => {
+    const cluster = fakeCluster(names.length);
+    const [first, second, third] = [await bundleOf(owner), await bundleOf(owner), await bundleOf(owner)];
+    const { targets, lead, settle } = await published(cluster, first);
+    const from = cluster.requests.length;
+    const patches = () => cluster.requests.slice(from).filter((one) => one === 'patch ns0');
+    const release = cluster.hold('patch ns0');
+    await settle(second);
+    await until(() => patches().length === 1);
+    lead.leads = false;
+    targets.forgetAll();
+    await sleep(aMoment);
+    for (const name of names) cluster.write(name, third.pem);
+    lead.leads = true;
+    targets.forgetAll();
+    release();
+    await sleep(aMoment);
+    expect(cluster.holding(third.pem)).toBe(names.length);
+    expect(patches()).toHaveLength(1);
   });
 });
 

@@ -36,6 +36,8 @@ export interface PlacementTask {
   readonly placement: Placement;
   /** A source is unread: nothing may leave the object. */
   readonly growOnly: boolean;
+  /** False: something else is wished for by now, or nothing, as when another replica leads. Nothing is written any more. */
+  readonly isWished: () => boolean;
   /** Wall clock, ms. */
   readonly now: () => number;
   readonly signal: AbortSignal;
@@ -54,9 +56,10 @@ const ROUNDS = 3;
 /**
  * Makes one object what it should be, beginning with what was decided. Every write is a create or a patch with the version that it
  * builds on: it touches our keys and marks alone, needs no copy of the rest, and costs the server a third of a server-side apply.
+ * Undefined: that is not wished for any more.
  * @throws MangroveError BUNDLE_TARGET_FOREIGN, BUNDLE_TARGET_ALTERED, BUNDLE_SOURCE_PENDING, KUBE_*
  */
-export async function place(task: PlacementTask, decision: Decision): Promise<Settled> {
+export async function place(task: PlacementTask, decision: Decision): Promise<Settled | undefined> {
   let next: Decision = decision;
   const written = owesReadBack(task.placement, task.desired.digest) ? task.placement.version : undefined;
   for (let round = 1; round <= ROUNDS; round += 1) {
@@ -68,7 +71,9 @@ export async function place(task: PlacementTask, decision: Decision): Promise<Se
       if (await patchKnown(task)) return { outcome: 'updated', changed: ['bundle'] };
       next = 'read';
     }
+    if (!task.isWished()) return undefined;
     const object = await read(task);
+    if (!task.isWished()) return undefined;
     if (object === undefined) {
       next = 'create';
       continue;

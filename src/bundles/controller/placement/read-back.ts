@@ -14,6 +14,8 @@ export interface ReadBackTask {
   readonly client: KubeClient;
   readonly order: OpenOrder;
   readonly desired: DesiredObject;
+  /** As when the wish was made. */
+  readonly growOnly: boolean;
   /** Those whose content has to be looked at. */
   readonly owed: ReadonlySet<Placement>;
   readonly now: () => number;
@@ -89,9 +91,8 @@ async function readPages(task: ReadBackTask): Promise<void> {
 }
 
 function look(object: ReadObject, placement: Placement, task: ReadBackTask): void {
-  const { desired, order, now } = task;
+  const { desired, growOnly, now } = task;
   const written = owesReadBack(placement, desired.digest) ? placement.version : undefined;
-  const { growOnly } = order.order;
   try {
     const { words } = examine(object, { desired, placement, growOnly, now });
     if (words.length > 0 && object.metadata.resourceVersion === written) {

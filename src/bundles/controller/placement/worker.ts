@@ -51,6 +51,12 @@ export interface Worker {
   readBack(id: string, signal: AbortSignal): Promise<void>;
 }
 
+/** Of the wish that was tried, which may not be that of now. */
+interface Failure {
+  readonly error: unknown;
+  readonly wish: string | undefined;
+}
+
 const failurePace = { baseMs: 250, maxMs: 5 * 60_000 };
 /** The first repair is made at once. Who edits again and again meets a slower and slower repair, not an endless race. */
 const editPace = { baseMs: 200, maxMs: 10_000 };
@@ -70,19 +76,22 @@ export function createWorker(options: WorkerOptions): Worker {
   async function settle(order: OpenOrder, placement: Placement, signal: AbortSignal): Promise<void> {
     const { desired, growOnly } = order.order;
     const decision = book.decide(order, placement);
+    const wish = wishOf(order);
     if (desired === undefined || decision === 'nothing' || decision === 'wait') return;
     const held = isHolding(placement, desired.digest) && !placement.due;
-    placement.tried = wishId({ digest: desired.digest, growOnly });
-    const task: PlacementTask = { client, desired, placement, growOnly, now, signal, step };
+    placement.tried = wish;
+    const isWished = (): boolean => isAsked(order, placement) && wishOf(order) === wish;
+    const task: PlacementTask = { client, desired, placement, growOnly, isWished, now, signal, step };
     try {
       const settled = await place(task, asked(decision, placement));
+      if (settled === undefined) return;
       if (desired.kind === 'secret' && owesReadBack(placement, desired.digest)) await readBack(task);
       if (held) noteEdit(placement);
       noteSuccess(order, placement, desired);
       told(order, placement, settled, held);
     } catch (error) {
       if (signal.aborted) forgetContent(placement);
-      noteFailure(order, placement, error);
+      noteFailure(order, placement, { error, wish });
     }
   }
 
@@ -125,7 +134,7 @@ export function createWorker(options: WorkerOptions): Worker {
     if (placement.edits > 1) placement.notBefore = at + backoffDelay(placement.edits - 1, editPace, random);
   }
 
-  function noteFailure(order: OpenOrder, placement: Placement, error: unknown): void {
+  function noteFailure(order: OpenOrder, placement: Placement, { error, wish }: Failure): void {
     const { target } = order.order;
     if (!isRefused(error)) forgetContent(placement);
     placement.due = false;
@@ -139,17 +148,18 @@ export function createWorker(options: WorkerOptions): Worker {
       placement.notBefore = clock.monotonic() + backoffDelay(placement.failures, failurePace, random);
       onWritten(order, placement, { outcome: 'failed', changed: [] });
     }
-    const { desired, growOnly } = order.order;
-    placement.tried = desired === undefined ? undefined : wishId({ digest: desired.digest, growOnly });
+    placement.tried = wish;
     onLater(placementKey(order, placement.namespace), placement.notBefore - clock.monotonic());
   }
 
   async function readOwed(order: OpenOrder, signal: AbortSignal): Promise<void> {
-    const { desired } = order.order;
+    const { desired, growOnly } = order.order;
+    const wish = wishOf(order);
     const owed = new Set(order.owed);
     if (desired === undefined || owed.size === 0) return;
-    const onFailure = (placement: Placement, error: unknown): void => noteFailure(order, placement, error);
-    await readOwedBack({ client, order, desired, owed, now, onFailure, signal, step });
+    const onFailure = (placement: Placement, error: unknown): void =>
+      noteFailure(order, placement, { error, wish });
+    await readOwedBack({ client, order, desired, growOnly, owed, now, onFailure, signal, step });
     for (const placement of owed) {
       if (isHolding({ ...placement, error: undefined }, desired.digest))
         noteSuccess(order, placement, desired);
@@ -201,6 +211,11 @@ function unreadable({ kind, name }: PlacementTarget, error: unknown): MangroveEr
   const what = `${kindNames[kind]} ${name} cannot be read back`;
   if (error !== undefined) return targetFailure(what, error);
   return new MangroveError('BUNDLE_TARGET_UNAVAILABLE', `${what}: it took too long`);
+}
+
+/** What is asked for now, by its id; undefined: nothing. */
+function wishOf({ order: { desired, growOnly } }: OpenOrder): string | undefined {
+  return desired === undefined ? undefined : wishId({ digest: desired.digest, growOnly });
 }
 
 /** An object that is known not to be ours is looked at, before a megabyte is sent only to be refused. */
