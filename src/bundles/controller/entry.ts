@@ -34,12 +34,13 @@ export function createTrustBundleCache(): TrustBundleCache {
 export function trustBundleEntry(object: TrustBundle): TrustBundleEntry {
   try {
     const spec = parseTrustBundleSpec(object.spec);
+    const targets = publishedTargets(spec, object.status);
     return {
       object,
       spec,
       invalid: undefined,
       // One that is being deleted claims nothing any more.
-      targets: isEnding(object) ? [] : publishedTargets(spec, object.status),
+      targets: isEnding(object) ? [] : targets,
       authorities: spec.sources.flatMap(({ authority }) => (authority === undefined ? [] : [authority.name])),
       sourceKinds: [...new Set(spec.sources.map((source) => sourceKey(source).kind))],
     };

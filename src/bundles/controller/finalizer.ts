@@ -1,10 +1,22 @@
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import { hasHeld } from '#bundles/target/fallback.ts';
+import { isPlacementKind, type NamedTarget, type PlacementKind } from '#bundles/target/named-target.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { trustBundles } from '#kube/resource.ts';
 import type { Step } from '#step.ts';
 
-/** Keeps a TrustBundle that is being deleted until its targets are gone. */
-export const TARGETS_FINALIZER = 'mangrove.dev/targets';
+/**
+ * Each keeps a TrustBundle that is being deleted until its targets of that kind are gone, and is there before one of them is written.
+ * What takes rights of its own has one of its own, for where these were never given nothing was written: and the status, which can be
+ * lost, could not prove that.
+ */
+const finalizers: Readonly<Record<NamedTarget['kind'], string>> = {
+  clusterTrustBundle: 'mangrove.dev/targets',
+  file: 'mangrove.dev/targets',
+  configMap: 'mangrove.dev/configmap-targets',
+  secret: 'mangrove.dev/secret-targets',
+};
+const all: readonly string[] = [...new Set(Object.values(finalizers))];
 
 export interface FinalizerTools {
   readonly client: KubeClient;
@@ -21,28 +33,61 @@ export function deletesTargets({ spec }: TrustBundle): boolean {
   return spec.deletionPolicy === 'Delete';
 }
 
+/** It has what keeps it until its targets of that kind are gone; without, nothing of them was written since it was to take them with it. */
+export function isKeptFor({ metadata }: TrustBundle, kind: NamedTarget['kind']): boolean {
+  return metadata.finalizers?.includes(finalizers[kind]) === true;
+}
+
 /**
- * The object with or without our finalizer, as its policy asks for; one that is being deleted only ever loses it. Throws KubeError.
- * @param finished nothing is left that it should take with it
+ * Before anything is written for a TrustBundle that takes it with it: the object with the finalizers of it. Throws KubeError.
+ * @param next kinds of which something is about to be written
  */
-export async function finalized(
+export async function held(
   object: TrustBundle,
-  finished: boolean,
+  next: readonly PlacementKind[],
+  tools: FinalizerTools,
+  signal: AbortSignal,
+): Promise<TrustBundle> {
+  if (!deletesTargets(object)) return finalized(object, [], tools, signal);
+  const kinds = ['clusterTrustBundle' as const, ...next, ...writtenKinds(object)];
+  const wanted = [...ours(object), ...kinds.map((kind) => finalizers[kind])];
+  return finalized(object, [...new Set(wanted)], tools, signal);
+}
+
+/** Nothing is left that it should take with it, or it leaves all behind. Throws KubeError. */
+export function released(
+  object: TrustBundle,
+  tools: FinalizerTools,
+  signal: AbortSignal,
+): Promise<TrustBundle> {
+  return finalized(object, [], tools, signal);
+}
+
+/** What the status tells was written before it was to go with the TrustBundle; and what was seen to hold a bundle, whoever wrote it. */
+function writtenKinds(object: TrustBundle): PlacementKind[] {
+  const isNew = !isKeptFor(object, 'clusterTrustBundle');
+  return (object.status?.targets ?? []).flatMap((told): PlacementKind[] =>
+    isPlacementKind(told.kind) && (isNew || hasHeld(told)) ? [told.kind] : [],
+  );
+}
+
+function ours({ metadata }: TrustBundle): readonly string[] {
+  return (metadata.finalizers ?? []).filter((finalizer) => all.includes(finalizer));
+}
+
+async function finalized(
+  object: TrustBundle,
+  wanted: readonly string[],
   { client, step }: FinalizerTools,
   signal: AbortSignal,
 ): Promise<TrustBundle> {
-  const { finalizers = [] } = object.metadata;
-  const has = finalizers.includes(TARGETS_FINALIZER);
-  const wanted = deletesTargets(object) && !(isEnding(object) && finished);
-  if (has === wanted || (wanted && isEnding(object))) return object;
-  await step?.(wanted ? 'removal/hold' : 'removal/release');
-  const others = finalizers.filter((finalizer) => finalizer !== TARGETS_FINALIZER);
+  const has = ours(object);
+  if (has.length === wanted.length) return object;
+  await step?.(wanted.length > has.length ? 'removal/hold' : 'removal/release');
+  const others = (object.metadata.finalizers ?? []).filter((finalizer) => !all.includes(finalizer));
   const { metadata } = await client.update(
     trustBundles,
-    {
-      ...object,
-      metadata: { ...object.metadata, finalizers: wanted ? [...others, TARGETS_FINALIZER] : others },
-    },
+    { ...object, metadata: { ...object.metadata, finalizers: [...others, ...wanted] } },
     { signal, metadataOnly: true },
   );
   return { ...object, metadata: { ...object.metadata, ...metadata, finalizers: metadata.finalizers ?? [] } };

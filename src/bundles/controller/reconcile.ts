@@ -3,7 +3,7 @@ import type { TrustBundle, TrustBundleSpec } from '#bundles/bundle/resource.ts';
 import type { Announcer } from '#bundles/controller/announcement.ts';
 import { knownRoots, spendConsent } from '#bundles/controller/consent.ts';
 import type { TrustBundleCache, TrustBundleEntry } from '#bundles/controller/entry.ts';
-import { deletesTargets, finalized, isEnding } from '#bundles/controller/finalizer.ts';
+import { deletesTargets, held, isEnding, released } from '#bundles/controller/finalizer.ts';
 import { publishedNow } from '#bundles/controller/last-published.ts';
 import { recallPublished, recallSource } from '#bundles/controller/recall.ts';
 import {
@@ -185,14 +185,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const left = deletes ? await targets.end(entry, signal) : [];
     if (deletes) announcer.ending(entry.object, left);
     else announcer.kept(entry.object, entry.object.status?.targets?.map(({ name }) => name) ?? []);
-    if (left.length === 0) await finalized(entry.object, true, tools, signal).catch(ignoreNotFound);
+    if (left.length === 0) await released(entry.object, tools, signal).catch(ignoreNotFound);
     return left.length === 0 ? {} : { requeueAfterMs: endingMs };
   }
 
   return {
     async reconcile(entry, signal) {
       if (isEnding(entry.object)) return end(entry, signal);
-      const object = await finalized(entry.object, false, tools, signal);
+      const next = targets.awaitingHold(entry.object.metadata.name);
+      const object = await held(entry.object, next, tools, signal);
       return publish({ ...entry, object }, signal);
     },
     forget(bundle) {

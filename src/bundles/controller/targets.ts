@@ -1,6 +1,7 @@
+import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { type TrustBundleCache, type TrustBundleEntry, verdictOn } from '#bundles/controller/entry.ts';
 import { settleFile } from '#bundles/controller/file-target.ts';
-import { deletesTargets } from '#bundles/controller/finalizer.ts';
+import { deletesTargets, isKeptFor } from '#bundles/controller/finalizer.ts';
 import { createOrders } from '#bundles/controller/placement/order.ts';
 import type { Placements } from '#bundles/controller/placement/placements.ts';
 import type { TargetKey } from '#bundles/controller/placement/removals.ts';
@@ -16,6 +17,8 @@ import {
   isTargetKind,
   kindNames,
   type NamedTarget,
+  namedTargets,
+  type PlacementKind,
   targetId,
 } from '#bundles/target/named-target.ts';
 import { MangroveError } from '#errors/error.ts';
@@ -42,6 +45,8 @@ export interface Targets {
    * policy says so. No namespace is waited for.
    */
   settle(entry: TrustBundleEntry, settlement: Settlement): Promise<TargetReport[]>;
+  /** Kinds of which something could be written, were the TrustBundle held. */
+  awaitingHold(owner: string): readonly PlacementKind[];
   /** That ClusterTrustBundle changed, or without a name the API: what failed there may succeed now. */
   hasten(name?: string): void;
   /** Takes away all that it publishes, and tells what is left. */
@@ -80,19 +85,29 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
   }
 
   /** Of what its status tells and its specification does not: for as long as something is left, the status goes on telling. */
-  async function retireOthers({ object, targets }: TrustBundleEntry, signal: AbortSignal) {
-    const owner = object.metadata.name;
+  function retireOthers({ object, targets }: TrustBundleEntry, signal: AbortSignal) {
     const named = new Set(targets.map(targetId));
-    const left = (object.status?.targets ?? []).flatMap(({ kind, name }): TargetKey[] =>
-      isTargetKind(kind) && !named.has(targetId({ kind, name })) ? [{ kind, name }] : [],
-    );
+    const left = toldTargets(object).filter((one) => !named.has(targetId(one)));
+    return retireAll(object, targets, left, signal);
+  }
+
+  async function retireAll(
+    object: TrustBundle,
+    targets: readonly NamedTarget[],
+    left: readonly TargetKey[],
+    signal: AbortSignal,
+  ): Promise<TargetReport[]> {
+    const owner = object.metadata.name;
     const single = left.filter(
       (one) => one.kind === 'clusterTrustBundle' || (one.kind === 'file' && isFileToTake(one, object)),
     );
     const reports = await Promise.all(
       single.map((one) => retire(one, owner, { ...tools, directory }, signal)),
     );
-    return [...reports, ...placements.remove(owner, targets, left)].filter((report) => report !== undefined);
+    const isWritten = (kind: PlacementKind): boolean => isKeptFor(object, kind);
+    return [...reports, ...placements.remove({ owner, targets, left, isWritten })].filter(
+      (report) => report !== undefined,
+    );
   }
 
   /** A file carries no mark: it is ours when we told that it held our bundle, and nobody else publishes it now. */
@@ -118,16 +133,14 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
     return toldOf(fallback, object.status)?.firstVerifiedTime === undefined;
   }
 
-  function settlePlaced(
-    targets: readonly NamedTarget[],
-    owner: string,
-    { channels }: Settlement,
-    prunes: boolean,
-  ) {
+  function settlePlaced(targets: readonly NamedTarget[], object: TrustBundle, { channels }: Settlement) {
+    const owner = object.metadata.name;
+    const prunes = deletesTargets(object);
+    const termsOf = (kind: PlacementKind) => ({ prunes, held: !prunes || isKeptFor(object, kind) });
     const placed = targets.filter(({ kind }) => kind === 'configMap' || kind === 'secret');
     const wanted = placed.flatMap((target) =>
       target.kind === 'configMap' || target.kind === 'secret'
-        ? [orders.of(target, owner, contentFor(target, channels), prunes)]
+        ? [orders.of(target, owner, contentFor(target, channels), termsOf(target.kind))]
         : [],
     );
     const reports = placements.settle(owner, wanted);
@@ -141,7 +154,7 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
       const deletes = deletesTargets(object);
       const untold = deletes ? entry.targets.filter((target) => !isTold(target, object.status)) : [];
       const targets = entry.targets.filter((target) => !untold.includes(target));
-      const placed = settlePlaced(targets, owner, settlement, deletes);
+      const placed = settlePlaced(targets, object, settlement);
       const reports = await Promise.all(
         targets.map(async (target) =>
           target.kind === 'clusterTrustBundle' || target.kind === 'file'
@@ -162,8 +175,9 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
     },
     end(entry, signal) {
       placements.settle(entry.object.metadata.name, []);
-      return retireOthers({ ...entry, targets: [] }, signal);
+      return retireAll(entry.object, [], takenAlong(entry), signal);
     },
+    awaitingHold: (owner) => placements.awaitingHold(owner),
     hasten(name) {
       const id = name === undefined ? undefined : targetId({ kind: 'clusterTrustBundle', name });
       for (const known of memories.values()) {
@@ -183,6 +197,20 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
       placements.suspend();
     },
   };
+}
+
+function toldTargets({ status }: TrustBundle): TargetKey[] {
+  return (status?.targets ?? []).flatMap(({ kind, name }) => (isTargetKind(kind) ? [{ kind, name }] : []));
+}
+
+/** All that it may have written: what its status tells, and what its specification names, for a status can be lost. */
+function takenAlong({ object, spec }: TrustBundleEntry): TargetKey[] {
+  const fallback = spec === undefined ? undefined : fallbackOf(spec);
+  const named =
+    spec === undefined ? [] : [...namedTargets(spec), ...(fallback === undefined ? [] : [fallback])];
+  const written = named.filter(({ kind }) => isKeptFor(object, kind));
+  const all = [...toldTargets(object), ...written.map(({ kind, name }) => ({ kind, name }))];
+  return [...new Map(all.map((one) => [targetId(one), one])).values()];
 }
 
 /** What waits for an API that is absent holds up nobody where a ConfigMap stands for it. */

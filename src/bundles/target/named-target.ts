@@ -52,6 +52,10 @@ export function isTargetKind(kind: string): kind is NamedTarget['kind'] {
   return Object.hasOwn(kindNames, kind);
 }
 
+export function isPlacementKind(kind: string): kind is PlacementKind {
+  return kind === 'configMap' || kind === 'secret';
+}
+
 /** Identity of a target among all TrustBundles, such as `configMap/corporate-roots`. */
 export function targetId({ kind, name }: Pick<NamedTarget, 'kind' | 'name'>): string {
   return `${kind}/${name}`;

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secrets } from '#kube/resource.ts';
 import { adminClient } from '../../kube/lab.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
-import { apply, binding, componentRole, makeServiceAccount, role } from '../support/permissions.ts';
+import { apply } from '../support/permissions.ts';
 import { type PlacementScene, placementsOf } from '../support/placements.ts';
-import { clientOf, eventually, signerOf, startPublisher, trustBundle } from '../support/publisher.ts';
+import { eventually, signerOf, trustBundle } from '../support/publisher.ts';
 import { makeRoot, pem } from '../support/roots.ts';
 import { known, type OpenScene, openScene } from '../support/scene.ts';
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(() => scene.client.close());
 
-const finalizer = 'mangrove.dev/targets';
+const finalizers = ['targets', 'configmap-targets', 'secret-targets'].map((name) => `mangrove.dev/${name}`);
 const absent = { code: 'KUBE_NOT_FOUND' };
 const secretIn = async (namespace: string) => (await adminClient()).get(secrets, 'roots', { namespace });
 const secretTarget = (test: string) => ({
@@ -62,7 +62,7 @@ describe('deletionPolicy Delete', () => {
     ];
     await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
     await placed.untilReady(domain);
-    expect((await scene.bundleOf(domain)).metadata.finalizers).toEqual([finalizer]);
+    expect((await scene.bundleOf(domain)).metadata.finalizers?.toSorted()).toEqual(finalizers.toSorted());
     expect(existsSync(join(directory, 'deleted.pem'))).toBe(true);
     expect((await placed.configMap('all-deleted-0', 'adopted')).data).toHaveProperty(['ca.crt']);
     await scene.kubectl(['delete', 'trustbundle', domain, '--timeout=30s']);
@@ -134,27 +134,6 @@ describe('deletionPolicy Delete', () => {
     await placed.untilReady(domain);
     expect(await uids()).toEqual(before);
   });
-
-  it('without the right to delete says so, and the TrustBundle waits', async () => {
-    const domain = 'rights.deleted.test';
-    await placed.namespaces('rights-deleted', 1);
-    const account = { namespace: 'deletion-rights' };
-    const roles = [role, componentRole('configmap-targets')].map(({ metadata }) => metadata.name);
-    const poor = clientOf(scene.server, await makeServiceAccount(scene.kubectl, account.namespace, roles));
-    const publisher = startPublisher(poor, { handles: ({ spec }) => spec.trustDomain === domain });
-    publisher.setAuthority(domain, known(domain, await makeRoot()));
-    const targets = [placed.target('rights-deleted')];
-    await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
-    await placed.untilReady(domain);
-    await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
-    await scene.untilEvent(domain, 'TargetForbidden');
-    expect((await scene.bundleOf(domain)).metadata.deletionTimestamp).toBeDefined();
-    await apply(scene.kubectl, binding(componentRole('target-deletion').metadata.name, account));
-    await untilGone(() => scene.bundleOf(domain));
-    await expect(placed.configMap('rights-deleted-0')).rejects.toMatchObject(absent);
-    await publisher.stop();
-    poor.close();
-  });
 });
 
 describe('deletionPolicy Retain', () => {
@@ -167,6 +146,15 @@ describe('deletionPolicy Retain', () => {
     const targets = [placed.target('kept-deleted')];
     await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
     await placed.untilReady(domain);
+    await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Retain' }));
+    await eventually(async () => (await scene.bundleOf(domain)).metadata.finalizers === undefined);
+    // What was written meanwhile is to go as well, if it is Delete again.
+    await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
+    await eventually(async () => {
+      const held = (await scene.bundleOf(domain)).metadata.finalizers;
+      expect(held).toEqual(['mangrove.dev/targets', 'mangrove.dev/configmap-targets']);
+      return true;
+    });
     await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Retain' }));
     await eventually(async () => (await scene.bundleOf(domain)).metadata.finalizers === undefined);
     const before = await placed.configMap(names[0] ?? '');

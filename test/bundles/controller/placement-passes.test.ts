@@ -50,7 +50,7 @@ it('Secrets are read back by name, however many', async () => {
   const spec = { namespaceSelector: {}, keys, adopt: false };
   const target: PlacementTarget = { kind: 'secret', name: 'roots', required: true, spec };
   const content = { bundle: await bundleOf(owner), error: undefined, partial: false };
-  const made = createOrders().of(target, owner, content, false);
+  const made = createOrders().of(target, owner, content, { prunes: false, held: true });
   const { desired } = made;
   if (desired === undefined) throw new Error('nothing is wished for');
   const { client, requests } = fakeCluster(0);

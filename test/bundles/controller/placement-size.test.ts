@@ -50,6 +50,7 @@ it.each(['configMap', 'secret'] as const)('a %s takes 1,048,576 bytes, and not o
       placement: newPlacement(namespace),
       growOnly: false,
       isWished: () => true,
+      held: true,
       now: () => 1,
       signal,
     };

@@ -11,6 +11,7 @@ import {
   type FakeCluster,
   fakeCluster,
   fakePlacements,
+  ordersOf,
   placedEntry,
 } from '../support/fake-cluster.ts';
 
@@ -119,5 +120,33 @@ describe('a TrustBundle that cannot be read any more', () => {
     expect(cluster.holding('edited')).toBe(1);
     await settle(bundle);
     await until(() => cluster.holding('edited') === 0);
+  });
+});
+
+describe('a TrustBundle that takes with it what it publishes', () => {
+  it('has nothing created and nothing changed before it is held, and then all of it', async () => {
+    const cluster = fakeCluster(names.length);
+    const { placements } = fakePlacements(cluster);
+    const [first, second] = [await bundleOf(owner), await bundleOf(owner)];
+    const settle = (bundle: Bundle, held: boolean) => {
+      const orders = ordersOf(placedEntry(owner, 'roots'), bundle).map((order) => ({ ...order, held }));
+      const [report] = placements.settle(owner, orders);
+      return { report, awaits: placements.awaitingHold(owner) };
+    };
+    await until(() => settle(first, false).awaits.length > 0);
+    await sleep(aMoment);
+    expect(settle(first, false).report).toMatchObject({
+      error: { code: 'BUNDLE_TARGET_PENDING' },
+      retryMs: expect.any(Number),
+    });
+    expect(cluster.maps.size).toBe(0);
+    await until(() => settle(first, true).report?.placements?.holding === names.length);
+    expect(settle(first, true).awaits).toEqual([]);
+    const requests = cluster.requests.length;
+    await until(() => settle(second, false).awaits.length > 0);
+    await sleep(aMoment);
+    expect(cluster.requests).toHaveLength(requests);
+    await until(() => settle(second, true).report?.placements?.holding === names.length);
+    expect(cluster.holding(second.pem)).toBe(names.length);
   });
 });

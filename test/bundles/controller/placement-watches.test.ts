@@ -28,7 +28,13 @@ it('what is to go is not thought to be gone while nobody can see what is left', 
   const { placements } = fakePlacements(cluster);
   const orders = ordersOf(placedEntry(owner, 'roots'), await bundleOf(owner));
   await until(() => placements.settle(owner, orders)[0]?.placements?.holding === 4);
-  const left = () => placements.remove(owner, [], [{ kind: 'configMap', name: 'other' }]);
+  const left = () =>
+    placements.remove({
+      owner,
+      targets: [],
+      left: [{ kind: 'configMap', name: 'other' }],
+      isWritten: () => true,
+    });
   expect(left()).toEqual([]);
   const allow = cluster.forbid();
   await until(() => cluster.refused() >= 1);

@@ -8,6 +8,8 @@ import { KubeError } from '#kube/error.ts';
 import { adminClient } from '../../kube/lab.ts';
 
 const owner = 'east.test';
+/** It may have written all that is to go. */
+const ours = { owner, isWritten: () => true };
 const seen = (namespace: string, name = 'roots', version = '1'): SeenObject => ({
   namespace,
   name,
@@ -63,8 +65,8 @@ function removals(
   return { made, work };
 }
 
-/** Every object is ours, and what is deleted is noted. */
-async function recording() {
+/** Every object is ours, and what is deleted is noted. @param refuses to delete any */
+async function recording(refuses = false) {
   const deleted: string[] = [];
   let answer = async (): Promise<void> => undefined;
   const client: KubeClient = Object.assign(Object.create(await adminClient()), {
@@ -77,6 +79,7 @@ async function recording() {
       return { body: sealed === true ? Buffer.from(JSON.stringify(object)) : object };
     },
     async delete(_resource: unknown, name: string, { namespace }: { namespace: string }) {
+      if (refuses) await refused();
       deleted.push(`${namespace}/${name}`);
     },
   });
@@ -88,12 +91,15 @@ const left = [{ kind: 'configMap', name: 'roots' }] as const;
 const absent = async () => {
   throw new KubeError('KUBE_NOT_FOUND', 'it is gone');
 };
+const refused = async () => {
+  throw new KubeError('KUBE_FORBIDDEN', 'not for you');
+};
 
 describe('what a TrustBundle wants to be gone', () => {
   it('is what is marked as its own where no target selects the namespace, once', async () => {
     const watched = { objects: [seen('a'), seen('b')], spaces: [space('a', true), space('b')] };
     const { made, work } = removals(watched, await adminClient());
-    const wish = { owner, targets: [target('configMap')], left: [] };
+    const wish = { ...ours, targets: [target('configMap')], left: [] };
     expect([...made.take(wish)]).toEqual([['configMap/roots', { places: 1, error: undefined }]]);
     made.take(wish);
     expect(work).toEqual(['east.test configMap/roots b']);
@@ -101,14 +107,14 @@ describe('what a TrustBundle wants to be gone', () => {
 
   it('is nothing of a target that stays where the namespace is not known', async () => {
     const { made } = removals({ objects: [seen('new')], spaces: [space('a')] }, await adminClient());
-    expect(made.take({ owner, targets: [target('configMap')], left: [] }).size).toBe(0);
-    expect(made.take({ owner, targets: [], left }).size).toBe(1);
+    expect(made.take({ ...ours, targets: [target('configMap')], left: [] }).size).toBe(0);
+    expect(made.take({ ...ours, targets: [], left }).size).toBe(1);
   });
 
   it('is nothing that neither the specification nor the status names, whatever its marks say', async () => {
     const watched = { objects: [seen('a', 'theirs'), seen('a')], spaces: [space('a')] };
     const { made, work } = removals(watched, await adminClient());
-    made.take({ owner, targets: [target('configMap', 'other')], left });
+    made.take({ ...ours, targets: [target('configMap', 'other')], left });
     expect(work).toEqual(['east.test configMap/roots a']);
   });
 
@@ -117,7 +123,7 @@ describe('what a TrustBundle wants to be gone', () => {
     const watched = { objects: [seen('a')], spaces: [space('a')], hindrance };
     const { made, work } = removals(watched, await adminClient());
     const secret = { kind: 'secret', name: 'roots' } as const;
-    expect(made.take({ owner, targets: [], left: [...left, secret] }).size).toBe(0);
+    expect(made.take({ ...ours, targets: [], left: [...left, secret] }).size).toBe(0);
     expect(work).toEqual([]);
   });
 
@@ -126,7 +132,7 @@ describe('what a TrustBundle wants to be gone', () => {
       { objects: [], spaces: [space('a', true), space('b')] },
       await adminClient(),
     );
-    made.take({ owner, targets: [target('secret')], left: [] });
+    made.take({ ...ours, targets: [target('secret')], left: [] });
     expect(work).toEqual(['east.test secret/roots b']);
   });
 });
@@ -137,7 +143,7 @@ describe('just before an object goes', () => {
   it('it is taken away when that still is what the TrustBundle wants', async () => {
     const { client, deleted } = await recording();
     const { made } = removals({ objects: [seen('a')], spaces: [space('a')] }, client);
-    made.take({ owner, targets: [], left });
+    made.take({ ...ours, targets: [], left });
     await made.run(key, signal);
     expect(deleted).toEqual(['a/roots']);
   });
@@ -149,23 +155,48 @@ describe('just before an object goes', () => {
     const { made } = removals(watched, client, () => now);
     for (const later of [[target('configMap')], undefined]) {
       now = [];
-      made.take({ owner, targets: [], left });
+      made.take({ ...ours, targets: [], left });
       onGet(async () => void (now = later));
       await made.run(key, signal);
     }
     now = [target('configMap')];
     watched.spaces = [space('a')];
-    made.take({ owner, targets: now, left: [] });
+    made.take({ ...ours, targets: now, left: [] });
     onGet(async () => void (watched.spaces = [space('a', true)]));
     await made.run(key, signal);
     expect(deleted).toEqual([]);
     // It is no memory of something that is gone.
-    expect(made.take({ owner, targets: [], left }).size).toBe(1);
+    expect(made.take({ ...ours, targets: [], left }).size).toBe(1);
+  });
+});
+
+describe('what is refused', () => {
+  const secret = [{ kind: 'secret', name: 'roots' } as const];
+  const wish = { owner, targets: [], left: secret };
+  const key = 'east.test secret/roots a';
+  const watched = { objects: [], spaces: [space('a')] };
+
+  it('is waited for when something of its kind may have been written, and not when it may not even be read', async () => {
+    const { client, onGet } = await recording();
+    onGet(refused);
+    const { made } = removals(watched, client);
+    for (const isWritten of [() => true, () => false]) made.take({ ...wish, isWritten });
+    await made.run(key, signal);
+    expect([...made.take({ ...wish, isWritten: () => true }).keys()]).toEqual(['secret/roots']);
+    expect(made.take({ ...wish, isWritten: () => false }).size).toBe(0);
+  });
+
+  it('is waited for when it was read and is ours, whatever is known of what was written', async () => {
+    const { made } = removals(watched, (await recording(true)).client);
+    const unwritten = { ...wish, isWritten: () => false };
+    made.take(unwritten);
+    await made.run(key, signal);
+    expect(made.take(unwritten).get('secret/roots')?.error?.code).toBe('BUNDLE_TARGET_FORBIDDEN');
   });
 });
 
 describe('what was seen to be gone', () => {
-  const wish = { owner, targets: [], left: [{ kind: 'secret', name: 'roots' } as const] };
+  const wish = { ...ours, targets: [], left: [{ kind: 'secret', name: 'roots' } as const] };
   const key = 'east.test secret/roots a';
 
   async function lookedAt(watched: Watched) {

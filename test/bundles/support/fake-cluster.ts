@@ -225,7 +225,14 @@ export function ordersOf({ object, targets }: TrustBundleEntry, bundle: Bundle, 
   const orders = createOrders();
   return targets.flatMap((target) =>
     target.kind === 'configMap'
-      ? [orders.of(target, object.metadata.name, { bundle, error: undefined, partial }, false)]
+      ? [
+          orders.of(
+            target,
+            object.metadata.name,
+            { bundle, error: undefined, partial },
+            { prunes: false, held: true },
+          ),
+        ]
       : [],
   );
 }

@@ -113,6 +113,11 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
     return decide(placement, observed, { digest: desired.digest, growOnly }, now());
   }
 
+  /** There is no more to be found out until it is held. */
+  function isStopped({ order, awaitsHold }: OpenOrder): boolean {
+    return awaitsHold && !order.held;
+  }
+
   function work(open: OpenOrder, placement: Placement): void {
     open.owed.delete(placement);
     open.active.add(placement.namespace);
@@ -120,7 +125,7 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
   }
 
   function look(open: OpenOrder, placement: Placement): void {
-    if (consider(open, placement)) work(open, placement);
+    if (!isStopped(open) && consider(open, placement)) work(open, placement);
   }
 
   /** True when what it holds is not known, which may be found out for many at once. */
@@ -128,7 +133,10 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
     open.owed.delete(placement);
     if (open.active.has(placement.namespace)) return false;
     const decision = decideOn(open, placement);
-    if (decision === 'create' || decision === 'patch') work(open, placement);
+    if (decision === 'create' || decision === 'patch') {
+      if (open.order.held) work(open, placement);
+      else open.awaitsHold = true;
+    }
     const waits = decision === 'wait' || isWaiting(open, placement);
     if (waits) onWork(placementKey(open, placement.namespace), Math.max(1, placement.notBefore - now()));
     else if (decision === 'read' || owes(open, placement)) open.owed.add(placement);
@@ -145,7 +153,7 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
   }
 
   function sweep(open: OpenOrder): void {
-    if (watches.hindrance(open.order.target.kind) !== undefined) return;
+    if (watches.hindrance(open.order.target.kind) !== undefined || isStopped(open)) return;
     open.rivals.clear();
     const unread = [...open.placements.values()].filter((placement) => consider(open, placement));
     const isOne = open.order.target.kind === 'secret' || unread.length <= few;
@@ -201,6 +209,7 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
         if (known.order.owner === owner && !taken.includes(known)) orders.delete(id);
       }
       for (const one of taken) {
+        one.awaitsHold = false;
         watches.start(one.order.target.kind);
         select(one);
         lookAgain(one);

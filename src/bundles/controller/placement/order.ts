@@ -17,6 +17,8 @@ export interface Order {
   /** Why there is nothing to publish. */
   readonly problem: MangroveError | undefined;
   readonly growOnly: boolean;
+  /** Its TrustBundle stays until what is written is gone, where it takes that with it; until it does, things are only looked at. */
+  readonly held: boolean;
 }
 
 /** An order and how far it is. */
@@ -31,6 +33,8 @@ export interface OpenOrder {
   readonly owed: Set<Placement>;
   /** Other TrustBundles that name the same object in a namespace of ours. */
   readonly rivals: Set<string>;
+  /** Something of it could be written, were it held. */
+  awaitsHold: boolean;
   /** Monotonic ms of the last look at everything. */
   lookedAt: number;
   /** Why the last pass that should have read back what is owed came to nothing; it is tried again. */
@@ -48,6 +52,7 @@ export function openOrder(order: Order, now: number): OpenOrder {
     active: new Set(),
     owed: new Set(),
     rivals: new Set(),
+    awaitsHold: false,
     lookedAt: now,
     unread: undefined,
     verifiedAt: undefined,
@@ -80,10 +85,14 @@ export function splitKey(key: string): { readonly id: string; readonly namespace
   return { id: key.slice(0, at), namespace: key.slice(at + 1) };
 }
 
+export interface OrderTerms extends Pick<Order, 'held'> {
+  /** Keys that left the specification leave the objects, too. */
+  readonly prunes: boolean;
+}
+
 /** Makes orders, each of which is rendered once for as long as it stays the same. */
 export interface Orders {
-  /** @param prunes keys that left the specification leave the objects, too */
-  of(target: PlacementTarget, owner: string, content: Content, prunes: boolean): Order;
+  of(target: PlacementTarget, owner: string, content: Content, terms: OrderTerms): Order;
   forget(owner: string): void;
 }
 
@@ -103,8 +112,8 @@ export function createOrders(): Orders {
   }
 
   return {
-    of(target, owner, { bundle, error, partial }, prunes) {
-      const common = { owner, target, growOnly: partial };
+    of(target, owner, { bundle, error, partial }, { prunes, held }) {
+      const common = { owner, target, growOnly: partial, held };
       const what = `${kindNames[target.kind]} ${target.name}`;
       if (bundle === undefined) return { ...common, desired: undefined, problem: targetFailure(what, error) };
       try {

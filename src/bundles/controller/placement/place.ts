@@ -38,6 +38,8 @@ export interface PlacementTask {
   readonly growOnly: boolean;
   /** False: something else is wished for by now, or nothing, as when another replica leads. Nothing is written any more. */
   readonly isWished: () => boolean;
+  /** Else it is only looked at. */
+  readonly held: boolean;
   /** Wall clock, ms. */
   readonly now: () => number;
   readonly signal: AbortSignal;
@@ -45,7 +47,7 @@ export interface PlacementTask {
 }
 
 export interface Settled {
-  readonly outcome: 'unchanged' | 'created' | 'updated';
+  readonly outcome: 'unchanged' | 'created' | 'updated' | 'unheld';
   /** What was put right, in words. */
   readonly changed: readonly string[];
 }
@@ -63,6 +65,7 @@ export async function place(task: PlacementTask, decision: Decision): Promise<Se
   let next: Decision = decision;
   const written = owesReadBack(task.placement, task.desired.digest) ? task.placement.version : undefined;
   for (let round = 1; round <= ROUNDS; round += 1) {
+    if (next !== 'read' && !task.held) return { outcome: 'unheld', changed: [] };
     if (next === 'create') {
       if (await create(task)) return { outcome: 'created', changed: ['object'] };
       next = 'read';
@@ -82,6 +85,7 @@ export async function place(task: PlacementTask, decision: Decision): Promise<Se
     if (found.words.length === 0) return { outcome: 'unchanged', changed: [] };
     if (written !== undefined && written === object.metadata.resourceVersion)
       throw altered(task, found.words);
+    if (!task.held) return { outcome: 'unheld', changed: [] };
     if (await patch(task, basisOf(object), found)) return { outcome: 'updated', changed: found.words };
   }
   throw new MangroveError(

@@ -4,14 +4,14 @@ import { createOrderBook, type OrderBookOptions } from '#bundles/controller/plac
 import {
   createRemovals,
   type RemovalsOptions,
-  type TargetKey,
+  type RemovalWish,
 } from '#bundles/controller/placement/removals.ts';
 import { placementReport } from '#bundles/controller/placement/report.ts';
 import { createPlacementWatches } from '#bundles/controller/placement/watches.ts';
 import { createWorker, type Written } from '#bundles/controller/placement/worker.ts';
 import { leaving } from '#bundles/controller/retired-target.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
-import { type NamedTarget, targetId } from '#bundles/target/named-target.ts';
+import { isPlacementKind, type PlacementKind, targetId } from '#bundles/target/named-target.ts';
 import type { Placement } from '#bundles/target/placement.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
@@ -47,12 +47,13 @@ export interface PlacementsOptions
 export interface Placements {
   /** All that a TrustBundle asks for now, and how far that is. */
   settle(owner: string, orders: readonly Order[]): TargetReport[];
+  /** Kinds of which something could be written, were the TrustBundle held. */
+  awaitingHold(owner: string): readonly PlacementKind[];
   /**
-   * What else belongs to it goes, also from namespaces that are not selected any more.
-   * @param targets all that it has, also those that it was not asked to settle yet: what they select stays
-   * @param left targets that it names no more; what is told is of those that are not gone yet, and of what cannot go
+   * What else belongs to a TrustBundle goes, also from namespaces that are not selected any more. What is told is of targets that it names
+   * no more and that are not gone yet, and of what cannot go.
    */
-  remove(owner: string, targets: readonly NamedTarget[], left: readonly TargetKey[]): TargetReport[];
+  remove(wish: RemovalWish): TargetReport[];
   /** Nothing of that TrustBundle goes, or without a name of any, until it is asked for again. */
   retain(owner?: string): void;
   /**
@@ -151,14 +152,20 @@ export function startPlacements(options: PlacementsOptions): Placements {
   return {
     settle: (owner, orders) =>
       book.take(owner, orders).map((order) => placementReport(order, watches, clock)),
-    remove(owner, targets, left) {
-      const placed = left.filter(({ kind }) => kind === 'configMap' || kind === 'secret');
-      for (const { kind } of placed) watches.start(kind === 'secret' ? 'secret' : 'configMap');
-      const rest = removals.take({ owner, targets, left: placed });
+    awaitingHold: (owner) =>
+      book
+        .list()
+        .flatMap(({ order, awaitsHold }) => (order.owner === owner && awaitsHold ? [order.target.kind] : [])),
+    remove(wish) {
+      const { left, isWritten } = wish;
+      const placed = left.flatMap(({ kind, name }) => (isPlacementKind(kind) ? [{ kind, name }] : []));
+      for (const { kind } of placed) watches.start(kind);
+      const rest = removals.take({ ...wish, left: placed });
       return placed.flatMap((target) => {
         const { kind } = target;
         const found = rest.get(targetId(target));
-        const doubt = watches.doubt(kind === 'secret' ? 'secret' : 'configMap');
+        const doubt = watches.doubt(kind);
+        if (doubt?.code === 'BUNDLE_TARGET_FORBIDDEN' && !isWritten(kind)) return [];
         return found === undefined && doubt === undefined ? [] : [leaving(target, found?.error ?? doubt)];
       });
     },

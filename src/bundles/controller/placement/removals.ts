@@ -34,6 +34,8 @@ export interface RemovalWish {
   readonly targets: readonly NamedTarget[];
   /** What its status tells and its specification does not. Anything else was never ours to take, whatever its marks say. */
   readonly left: readonly TargetKey[];
+  /** Something of that kind may have been written for it: else what may not even be read is not waited for. */
+  readonly isWritten: (kind: PlacementKind) => boolean;
 }
 
 /** What is left of one target where it should be gone. */
@@ -62,6 +64,8 @@ interface Candidate {
 
 interface Removal extends Candidate {
   readonly owner: string;
+  /** It was read, and is to go. */
+  isFound: boolean;
   error: MangroveError | undefined;
   failures: number;
 }
@@ -131,6 +135,7 @@ export function createRemovals(options: RemovalsOptions): Removals {
     const read = { method: 'GET', signal } as const;
     const object = await metadataAnswer(client, place, read).catch<undefined>(ignoreNotFound);
     if (object?.metadata.annotations?.[OWNER_ANNOTATION] !== owner) return true;
+    removal.isFound = true;
     await step?.('removal/delete');
     if (!isWanted(key, removal)) return false;
     const { uid = '', resourceVersion = '' } = object.metadata;
@@ -140,6 +145,10 @@ export function createRemovals(options: RemovalsOptions): Removals {
       await patchOf(client, place, withdrawalOf(object), signal);
     }
     return true;
+  }
+
+  function isAwaited({ place, isFound, error }: Removal, { isWritten }: RemovalWish): boolean {
+    return isFound || error?.code !== 'BUNDLE_TARGET_FORBIDDEN' || isWritten(place.kind);
   }
 
   function noteGone(key: string, { owner, version }: Removal): void {
@@ -156,9 +165,16 @@ export function createRemovals(options: RemovalsOptions): Removals {
       for (const [key, candidate] of found) {
         const known = waiting.get(key);
         if (known === undefined) {
-          waiting.set(key, { ...candidate, owner: wish.owner, error: undefined, failures: 0 });
+          waiting.set(key, {
+            ...candidate,
+            owner: wish.owner,
+            isFound: false,
+            error: undefined,
+            failures: 0,
+          });
           onWork(key, 0);
         }
+        if (known !== undefined && !isAwaited(known, wish)) continue;
         const id = targetId(candidate.place);
         const { places = 0, error } = left.get(id) ?? {};
         left.set(id, { places: places + 1, error: error ?? known?.error });

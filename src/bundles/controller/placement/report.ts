@@ -7,6 +7,9 @@ import { type PlacementSummary, summaryOf } from '#bundles/target/placement-summ
 import { MangroveError } from '#errors/error.ts';
 import type { Clock } from '#kube/clock.ts';
 
+/** So soon it is looked at again by whoever can hold its TrustBundle. */
+const holdMs = 100;
+
 /** How a target in many namespaces is, by what the watches show at this moment and what was read. */
 export function placementReport(open: OpenOrder, watches: PlacementWatches, clock: Clock): TargetReport {
   const { order, rivals, unread } = open;
@@ -30,7 +33,7 @@ export function placementReport(open: OpenOrder, watches: PlacementWatches, cloc
     rivals: [...rivals],
     written: undefined,
     changed: [],
-    retryMs: undefined,
+    retryMs: open.awaitsHold ? holdMs : undefined,
     fallback: target.fallback,
     placements: summary,
     unread: unread !== undefined,

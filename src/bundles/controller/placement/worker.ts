@@ -74,23 +74,24 @@ export function createWorker(options: WorkerOptions): Worker {
   const now = (): number => clock.wall();
 
   async function settle(order: OpenOrder, placement: Placement, signal: AbortSignal): Promise<void> {
-    const { desired, growOnly } = order.order;
+    const { desired, growOnly, held } = order.order;
     const decision = book.decide(order, placement);
     const wish = wishOf(order);
     if (desired === undefined || decision === 'nothing' || decision === 'wait') return;
-    const held = isHolding(placement, desired.digest) && !placement.due;
+    const isEdit = isHolding(placement, desired.digest) && !placement.due;
     placement.tried = wish;
     const isWished = (): boolean => isAsked(order, placement) && wishOf(order) === wish;
-    const task: PlacementTask = { client, desired, placement, growOnly, isWished, now, signal, step };
+    const task: PlacementTask = { client, desired, placement, growOnly, held, isWished, now, signal, step };
     try {
       const settled = await place(task, asked(decision, placement));
       if (settled === undefined) return;
+      if (settled.outcome === 'unheld') return noteUnheld(order, placement);
       // It let us write: there is no reason to wait before it is read back.
       placement.notBefore = 0;
       if (desired.kind === 'secret' && owesReadBack(placement, desired.digest)) await readBack(task);
-      if (held) noteEdit(placement);
+      if (isEdit) noteEdit(placement);
       noteSuccess(order, placement, desired);
-      told(order, placement, settled, held);
+      told(order, placement, settled, isEdit);
     } catch (error) {
       if (signal.aborted) forgetContent(placement);
       noteFailure(order, placement, { error, wish });
@@ -102,9 +103,20 @@ export function createWorker(options: WorkerOptions): Worker {
     return book.get(id)?.placements.get(placement.namespace) === placement;
   }
 
-  function told(order: OpenOrder, placement: Placement, { outcome, changed }: Settled, held: boolean): void {
+  function told(
+    order: OpenOrder,
+    placement: Placement,
+    { outcome, changed }: Settled,
+    isEdit: boolean,
+  ): void {
     if (outcome === 'unchanged') return;
-    onWritten(order, placement, { outcome: held ? 'repaired' : 'written', changed });
+    onWritten(order, placement, { outcome: isEdit ? 'repaired' : 'written', changed });
+  }
+
+  /** It may be read, so it may be written as well: once its TrustBundle is held, nothing waits. */
+  function noteUnheld(order: OpenOrder, placement: Placement): void {
+    order.awaitsHold = true;
+    placement.tried = undefined;
   }
 
   /** Only what was read and found right is over; what is written is not yet. */

@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import { secrets } from '#kube/resource.ts';
+import { adminClient } from '../../kube/lab.ts';
+import {
+  apply,
+  attestRole,
+  binding,
+  type Component,
+  componentRole,
+  makeServiceAccount,
+  role,
+} from '../support/permissions.ts';
+import { type PlacementScene, placementsOf } from '../support/placements.ts';
+import { clientOf, eventually, signerOf, startPublisher, trustBundle } from '../support/publisher.ts';
+import { makeRoot } from '../support/roots.ts';
+import { known, type OpenScene, openScene } from '../support/scene.ts';
+
+let scene: OpenScene;
+let placed: PlacementScene;
+
+beforeAll(async () => {
+  scene = await openScene('deletion-scene', ['configmap-targets', 'secret-targets', 'target-deletion']);
+  placed = placementsOf(scene);
+});
+
+afterAll(() => scene.client.close());
+
+const absent = { code: 'KUBE_NOT_FOUND' };
+const finalizersOf = async (name: string) => (await scene.bundleOf(name)).metadata.finalizers ?? [];
+const secretTarget = (test: string) => ({
+  secret: { name: 'roots', namespaceSelector: placed.selector(test) },
+});
+
+/** Controllers with a service account of their own, which has the rights of the base and of these components. */
+async function account(namespace: string, ...components: readonly Component[]) {
+  const roles = [role, attestRole, ...components.map(componentRole)].map(({ metadata }) => metadata.name);
+  const client = clientOf(scene.server, await makeServiceAccount(scene.kubectl, namespace, roles));
+  onTestFinished(() => client.close());
+  return {
+    async start(domain: string) {
+      const publisher = startPublisher(client, { handles: ({ spec }) => spec.trustDomain === domain });
+      onTestFinished(() => publisher.stop());
+      publisher.setAuthority(domain, known(domain, await makeRoot()));
+      return publisher;
+    },
+    grant: (component: Component) =>
+      apply(scene.kubectl, binding(componentRole(component).metadata.name, { namespace })),
+    revoke: (component: Component) =>
+      scene.kubectl(['delete', 'clusterrolebinding', `mangrove-${component}-${namespace}`]),
+  };
+}
+
+const write = (domain: string, ...targets: TrustBundle['spec']['targets']) =>
+  apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
+
+const untilGone = (look: () => Promise<unknown>) =>
+  eventually(async () => {
+    await expect(look()).rejects.toMatchObject(absent);
+    return true;
+  });
+
+describe('what was never permitted', () => {
+  it('keeps no TrustBundle, and no place in its status', async () => {
+    const domain = 'never.rights.test';
+    await placed.namespaces('never-rights', 1);
+    await (await account('never-rights-app', 'target-deletion')).start(domain);
+    const bundle = { clusterTrustBundle: { signerName: signerOf(domain) } };
+    const both = [placed.target('never-rights'), secretTarget('never-rights')];
+    await write(domain, bundle, ...both);
+    await scene.untilCondition(domain, 'Published', { reason: 'TargetForbidden' });
+    expect(await finalizersOf(domain)).toEqual(['mangrove.dev/targets']);
+    await write(domain, bundle);
+    await placed.untilReady(domain);
+    await write(domain, bundle, ...both);
+    await scene.untilCondition(domain, 'Published', { reason: 'TargetForbidden' });
+    await scene.kubectl(['delete', 'trustbundle', domain, '--timeout=30s']);
+    await expect(scene.published(domain)).rejects.toMatchObject(absent);
+  });
+
+  it('is so also where namespaces may be listed and Secrets may not be read, until they may', async () => {
+    const domain = 'secrets.rights.test';
+    const names = await placed.namespaces('secrets-rights', 2);
+    const own = await account('secrets-rights-app', 'configmap-targets', 'target-deletion');
+    await own.start(domain);
+    await write(domain, secretTarget('secrets-rights'));
+    await placed.untilTarget(domain, { failing: 2 });
+    expect(await finalizersOf(domain)).toEqual(['mangrove.dev/targets']);
+    await scene.kubectl(['delete', 'trustbundle', domain, '--timeout=30s']);
+
+    await write(domain, secretTarget('secrets-rights'));
+    await placed.untilTarget(domain, { failing: 2 });
+    await own.grant('secret-targets');
+    await placed.untilReady(domain);
+    expect(await finalizersOf(domain)).toEqual(['mangrove.dev/targets', 'mangrove.dev/secret-targets']);
+    await scene.kubectl(['delete', 'trustbundle', domain, '--timeout=30s']);
+    const admin = await adminClient();
+    for (const namespace of names) {
+      await expect(admin.get(secrets, 'roots', { namespace })).rejects.toMatchObject(absent);
+    }
+  });
+});
+
+describe('what was written', () => {
+  it('keeps the TrustBundle while rights are missing, also when its status is lost meanwhile', async () => {
+    const domain = 'lost.rights.test';
+    const [where = ''] = await placed.namespaces('lost-rights', 1);
+    const own = await account('lost-rights-app', 'configmap-targets', 'target-deletion');
+    const first = await own.start(domain);
+    await write(domain, placed.target('lost-rights'));
+    await placed.untilReady(domain);
+    await first.stop();
+    await own.revoke('configmap-targets');
+    const lost = ['--type=merge', '--subresource=status', '-p', '{"status":null}'];
+    await scene.kubectl(['patch', 'trustbundle', domain, ...lost]);
+    await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
+    await own.start(domain);
+    await scene.untilEvent(domain, 'TargetForbidden');
+    expect(await finalizersOf(domain)).toContain('mangrove.dev/configmap-targets');
+    await own.grant('configmap-targets');
+    await untilGone(() => scene.bundleOf(domain));
+    await expect(placed.configMap(where)).rejects.toMatchObject(absent);
+  });
+
+  it('keeps it while the right to delete is missing', async () => {
+    const domain = 'delete.rights.test';
+    await placed.namespaces('delete-rights', 1);
+    const own = await account('delete-rights-app', 'configmap-targets');
+    await own.start(domain);
+    await write(domain, placed.target('delete-rights'));
+    await placed.untilReady(domain);
+    await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
+    await scene.untilEvent(domain, 'TargetForbidden');
+    expect((await scene.bundleOf(domain)).metadata.deletionTimestamp).toBeDefined();
+    await own.grant('target-deletion');
+    await untilGone(() => scene.bundleOf(domain));
+    await expect(placed.configMap('delete-rights-0')).rejects.toMatchObject(absent);
+  });
+});
