@@ -63,7 +63,10 @@ export async function openScene(
   program: string,
   placed = false,
 ): Promise<Scene> {
-  const on = await install(server, placed ? ['configmap-targets', 'target-deletion'] : []);
+  const on = await install(
+    server,
+    placed ? ['configmap-targets', 'clustertrustbundle-deletion', 'configmap-deletion'] : [],
+  );
   let withdrawn = false;
   if (placed) await askForConfigMap(on);
   await on.createAuthority();

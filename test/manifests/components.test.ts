@@ -37,16 +37,19 @@ afterAll(() => own?.stop());
 const bundles = 'clustertrustbundles.certificates.k8s.io';
 const rights = {
   'configmap-targets': [
-    ...['get', 'list', 'watch'].map((verb) => `${verb} namespaces`),
+    ...['list', 'watch'].map((verb) => `${verb} namespaces`),
     ...['get', 'list', 'watch', 'create', 'patch'].map((verb) => `${verb} configmaps in default`),
   ],
   'secret-targets': [
-    ...['get', 'list', 'watch'].map((verb) => `${verb} namespaces`),
+    ...['list', 'watch'].map((verb) => `${verb} namespaces`),
     ...['get', 'create', 'patch'].map((verb) => `${verb} secrets in default`),
   ],
-  'target-deletion': [`delete ${bundles}`, 'delete configmaps in default', 'delete secrets in default'],
+  'clustertrustbundle-deletion': [`delete ${bundles}`],
+  'configmap-deletion': ['delete configmaps in default'],
+  'secret-deletion': ['delete secrets in default'],
 };
 const never = [
+  'get namespaces',
   'list secrets',
   'watch secrets',
   'update secrets in default',

@@ -14,7 +14,13 @@ let scene: OpenScene;
 let placed: PlacementScene;
 
 beforeAll(async () => {
-  scene = await openScene('placement-deletion', ['configmap-targets', 'secret-targets', 'target-deletion']);
+  scene = await openScene('placement-deletion', [
+    'configmap-targets',
+    'secret-targets',
+    'clustertrustbundle-deletion',
+    'configmap-deletion',
+    'secret-deletion',
+  ]);
   placed = placementsOf(scene);
 });
 

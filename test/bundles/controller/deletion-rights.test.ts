@@ -20,7 +20,13 @@ let scene: OpenScene;
 let placed: PlacementScene;
 
 beforeAll(async () => {
-  scene = await openScene('deletion-scene', ['configmap-targets', 'secret-targets', 'target-deletion']);
+  scene = await openScene('deletion-scene', [
+    'configmap-targets',
+    'secret-targets',
+    'clustertrustbundle-deletion',
+    'configmap-deletion',
+    'secret-deletion',
+  ]);
   placed = placementsOf(scene);
 });
 
@@ -64,7 +70,7 @@ describe('what was never permitted', () => {
   it('keeps no TrustBundle, and no place in its status', async () => {
     const domain = 'never.rights.test';
     await placed.namespaces('never-rights', 1);
-    await (await account('never-rights-app', 'target-deletion')).start(domain);
+    await (await account('never-rights-app', 'clustertrustbundle-deletion')).start(domain);
     const bundle = { clusterTrustBundle: { signerName: signerOf(domain) } };
     const both = [placed.target('never-rights'), secretTarget('never-rights')];
     await write(domain, bundle, ...both);
@@ -81,7 +87,7 @@ describe('what was never permitted', () => {
   it('is so also where namespaces may be listed and Secrets may not be read, until they may', async () => {
     const domain = 'secrets.rights.test';
     const names = await placed.namespaces('secrets-rights', 2);
-    const own = await account('secrets-rights-app', 'configmap-targets', 'target-deletion');
+    const own = await account('secrets-rights-app', 'configmap-targets', 'secret-deletion');
     await own.start(domain);
     await write(domain, secretTarget('secrets-rights'));
     await placed.untilTarget(domain, { failing: 2 });
@@ -105,7 +111,7 @@ describe('what was written', () => {
   it('keeps the TrustBundle while rights are missing, also when its status is lost meanwhile', async () => {
     const domain = 'lost.rights.test';
     const [where = ''] = await placed.namespaces('lost-rights', 1);
-    const own = await account('lost-rights-app', 'configmap-targets', 'target-deletion');
+    const own = await account('lost-rights-app', 'configmap-targets', 'configmap-deletion');
     const first = await own.start(domain);
     await write(domain, placed.target('lost-rights'));
     await placed.untilReady(domain);
@@ -132,7 +138,7 @@ describe('what was written', () => {
     await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
     await scene.untilEvent(domain, 'TargetForbidden');
     expect((await scene.bundleOf(domain)).metadata.deletionTimestamp).toBeDefined();
-    await own.grant('target-deletion');
+    await own.grant('configmap-deletion');
     await untilGone(() => scene.bundleOf(domain));
     await expect(placed.configMap('delete-rights-0')).rejects.toMatchObject(absent);
   });

@@ -40,7 +40,13 @@ beforeAll(async () => {
   plane = await ownControlPlane([{ name: 'fallback', features: none }]);
   const { cluster, directory } = plane;
   server = { ...cluster, directory, kubectl: kubectlFor(cluster) };
-  const components = ['configmap-targets', 'secret-targets', 'target-deletion'] as const;
+  const components = [
+    'configmap-targets',
+    'secret-targets',
+    'clustertrustbundle-deletion',
+    'configmap-deletion',
+    'secret-deletion',
+  ] as const;
   await apply(server.kubectl, role, attestRole, ...components.map(componentRole));
   const metadata = { name: 'fallback-app', labels: { test: 'fallback' } };
   await apply(server.kubectl, { apiVersion: 'v1', kind: 'Namespace', metadata });
@@ -181,7 +187,11 @@ describe('when the API appears', () => {
     const [domain, refused, always] = ['both', 'refused', 'always'].map((name) => `${name}.fallback.test`);
     if (domain === undefined || refused === undefined || always === undefined) throw new Error('no names');
     const poor = await account('fallback-refused', []);
-    const client = await account('fallback-both', ['configmap-targets', 'target-deletion', 'secret-targets']);
+    const client = await account('fallback-both', [
+      'configmap-targets',
+      'configmap-deletion',
+      'secret-targets',
+    ]);
     const root = await makeRoot();
     const [publisher, other] = [start(client, domain), start(poor, refused)];
     publisher.setAuthority(domain, known(domain, root));

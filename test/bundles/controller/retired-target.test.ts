@@ -15,7 +15,11 @@ let scene: OpenScene;
 let placed: PlacementScene;
 
 beforeAll(async () => {
-  scene = await openScene('retired-targets', ['configmap-targets', 'target-deletion']);
+  scene = await openScene('retired-targets', [
+    'configmap-targets',
+    'clustertrustbundle-deletion',
+    'configmap-deletion',
+  ]);
   placed = placementsOf(scene);
 });
 

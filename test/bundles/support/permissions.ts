@@ -17,7 +17,12 @@ function shipped(file: string, kind: string, name: string): Role {
   return found;
 }
 
-export type Component = 'configmap-targets' | 'secret-targets' | 'target-deletion';
+export type Component =
+  | 'configmap-targets'
+  | 'secret-targets'
+  | 'clustertrustbundle-deletion'
+  | 'configmap-deletion'
+  | 'secret-deletion';
 
 /** The ClusterRole of a component, which the base does without. */
 export const componentRole = (component: Component): Role =>
