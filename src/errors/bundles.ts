@@ -112,6 +112,7 @@ export const bundlesErrors = {
     'TargetPending',
     'Wait: the bundle is being written to its namespaces, and read back from them.',
   ),
+  BUNDLE_TARGET_LEAVING: unavailable('TargetLeaving', 'Wait: what was published there is being deleted.'),
   BUNDLE_TARGET_FORBIDDEN: {
     ...unavailable(
       'TargetForbidden',

@@ -159,7 +159,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     const { error, verifiedAt, written, placements, coveredBy } = report;
     const name = metricName(report);
     // Its counts change with every namespace: that is for the status to tell.
-    if (error?.code !== 'BUNDLE_TARGET_PENDING') fault(object, targetId(report), error);
+    if (!isUnderWay(error)) fault(object, targetId(report), error);
     if (placements === undefined && error !== undefined) {
       if (coveredBy === undefined) observer.published?.(bundle, name, 'failed');
     } else if (verifiedAt !== undefined) observer.verified?.(bundle, name, verifiedAt / 1000);
@@ -217,7 +217,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     },
     ending(object, left) {
       for (const report of left) {
-        if (report.error?.code !== 'BUNDLE_TARGET_PENDING') fault(object, targetId(report), report.error);
+        if (!isUnderWay(report.error)) fault(object, targetId(report), report.error);
       }
       if (left.length > 0) return;
       log.info({ trustBundle: object.metadata.name }, 'a TrustBundle is deleted, and what it published');
@@ -237,6 +237,10 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
       events.record(object, { type: 'Normal', reason: 'TargetsKept', message });
     },
   };
+}
+
+function isUnderWay(error: MangroveError | undefined): boolean {
+  return error?.code === 'BUNDLE_TARGET_PENDING' || error?.code === 'BUNDLE_TARGET_LEAVING';
 }
 
 /** As metrics have named ClusterTrustBundles from the beginning; what is of another kind says so. */

@@ -1,5 +1,5 @@
 import type { Anchor } from '#bundles/bundle/anchor.ts';
-import type { TrustBundle, TrustBundleSpec } from '#bundles/bundle/resource.ts';
+import type { TrustBundle, TrustBundleSpec, TrustBundleStatus } from '#bundles/bundle/resource.ts';
 import type { Announcer } from '#bundles/controller/announcement.ts';
 import { knownRoots, spendConsent } from '#bundles/controller/consent.ts';
 import type { TrustBundleCache, TrustBundleEntry } from '#bundles/controller/entry.ts';
@@ -12,7 +12,13 @@ import {
   type RecollectionOptions,
 } from '#bundles/controller/recollection.ts';
 import { type SourcePlaces, sourcesOf } from '#bundles/controller/sources.ts';
-import { type Findings, needsWrite, trustBundleStatus } from '#bundles/controller/status.ts';
+import {
+  endingStatus,
+  type Findings,
+  needsWrite,
+  type StatusContext,
+  trustBundleStatus,
+} from '#bundles/controller/status.ts';
 import type { TargetTools } from '#bundles/controller/target.ts';
 import type { Targets } from '#bundles/controller/targets.ts';
 import { type Assembly, assemble } from '#bundles/source/assembly.ts';
@@ -152,9 +158,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   }
 
   /** One write, and only of news; an object that is gone needs none. */
-  async function report(object: TrustBundle, findings: Findings, signal: AbortSignal): Promise<void> {
-    const { generation } = object.metadata;
-    const status = trustBundleStatus(findings, { before: object.status, generation, now: clock.wall() });
+  async function report(object: TrustBundle, status: TrustBundleStatus, signal: AbortSignal): Promise<void> {
     if (!needsWrite(object.status, status, verifyMs)) return;
     await step?.('publish/status');
     try {
@@ -162,6 +166,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+  }
+
+  /** What a new status of it builds on. */
+  function contextOf({ metadata: { generation }, status: before }: TrustBundle): StatusContext {
+    return { before, generation, now: clock.wall() };
   }
 
   function nextLookMs(findings: Findings): number {
@@ -175,7 +184,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const findings = await find(entry, signal);
     announcer.announce(entry.object, findings);
     const object = await spendConsent(entry.object, findings, { client, announcer, signal });
-    await report(object, findings, signal);
+    await report(object, trustBundleStatus(findings, contextOf(object)), signal);
     return { requeueAfterMs: nextLookMs(findings) };
   }
 
@@ -185,8 +194,12 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const left = deletes ? await targets.end(entry, signal) : [];
     if (deletes) announcer.ending(entry.object, left);
     else announcer.kept(entry.object, entry.object.status?.targets?.map(({ name }) => name) ?? []);
-    if (left.length === 0) await released(entry.object, tools, signal).catch(ignoreNotFound);
-    return left.length === 0 ? {} : { requeueAfterMs: endingMs };
+    if (left.length === 0) {
+      await released(entry.object, tools, signal).catch(ignoreNotFound);
+      return {};
+    }
+    await report(entry.object, endingStatus(left, contextOf(entry.object)), signal);
+    return { requeueAfterMs: endingMs };
   }
 
   return {

@@ -50,7 +50,7 @@ export function leaving({ kind, name }: TargetKey, error: MangroveError | undefi
   const what = `${kindNames[kind]} ${name} is no target any more and is being deleted`;
   return {
     ...unseenTarget({ kind, name }),
-    error: error ?? new MangroveError('BUNDLE_TARGET_PENDING', what),
+    error: error ?? new MangroveError('BUNDLE_TARGET_LEAVING', what),
   };
 }
 

@@ -53,17 +53,47 @@ export function trustBundleStatus(findings: Findings, context: StatusContext): T
   };
 }
 
-function conditions(findings: Findings, { before, generation, now }: StatusContext): Condition[] {
-  const known: readonly Condition[] = (before?.conditions ?? []).map(({ observedGeneration, ...rest }) => ({
+/** The status of one that is being deleted: it waits for these targets. */
+export function endingStatus(left: readonly TargetReport[], context: StatusContext): TrustBundleStatus {
+  const { before, generation, now } = context;
+  const first = left.find(({ error }) => error?.code !== 'BUNDLE_TARGET_LEAVING') ?? left[0];
+  const others = left.length > 1 ? ` (${left.length} targets are left)` : '';
+  const more = `${refusals(first?.placements)}${others}${whileEnding}`;
+  const told = ['Published', 'Ready'].map((type) => failed(type, first?.error, more));
+  return {
+    ...before,
+    ...(generation !== undefined && { observedGeneration: generation }),
+    targets: left.map((target) => targetStatus(target, before, now)),
+    conditions: conditionsWith(told, knownConditions(before), context),
+  };
+}
+
+const whileEnding =
+  ' The TrustBundle is being deleted and waits for what it published to be gone; with spec.deletionPolicy Retain it waits no more, and what is left stays.';
+
+function knownConditions(before: TrustBundleStatus | undefined): readonly Condition[] {
+  return (before?.conditions ?? []).map(({ observedGeneration, ...rest }) => ({
     ...rest,
     ...(observedGeneration !== undefined && { observedGeneration }),
   }));
+}
+
+function conditions(findings: Findings, context: StatusContext): Condition[] {
+  const known = knownConditions(context.before);
   const told = [
     published(findings),
     ready(findings),
     ...conflicted(findings, known),
     ...('invalid' in findings ? [] : promotionTold(findings.channels, known)),
   ];
+  return conditionsWith(told, known, context);
+}
+
+function conditionsWith(
+  told: readonly Told[],
+  known: readonly Condition[],
+  { generation, now }: StatusContext,
+): Condition[] {
   return told.reduce<Condition[]>(
     (conditions, one) =>
       setCondition(

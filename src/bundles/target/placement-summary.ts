@@ -6,6 +6,13 @@ export interface PlacementFailure {
   readonly error: MangroveError;
 }
 
+/** What is still there of one target. */
+export interface Leftover {
+  readonly namespace: string;
+  /** Why it could not be taken away yet. */
+  readonly error: MangroveError | undefined;
+}
+
 /** What is true of all placements of one target. */
 export interface PlacementSummary {
   /** Selected, and not going away. */
@@ -33,9 +40,7 @@ export function summaryOf(
 ): PlacementSummary {
   const counted = [...placements].filter(({ leaving }) => !leaving);
   const holding = counted.filter((placement) => digest !== undefined && isHolding(placement, digest));
-  const failures = counted
-    .flatMap(({ namespace, error }) => (error === undefined ? [] : [{ namespace, error }]))
-    .toSorted((a, b) => (a.namespace < b.namespace ? -1 : 1));
+  const failures = failuresOf(counted);
   const verifiedAt = holding.reduce(
     (oldest, placement) => Math.min(oldest, seenAt(placement)),
     Number.POSITIVE_INFINITY,
@@ -48,4 +53,23 @@ export function summaryOf(
     failures: failures.slice(0, mostFailures),
     verifiedAt: holding.length === 0 ? undefined : verifiedAt,
   };
+}
+
+/** Of what is to go: as many as are left, and why. */
+export function leftoverSummary(left: readonly Leftover[]): PlacementSummary {
+  const failures = failuresOf(left);
+  return {
+    namespaces: left.length,
+    holding: 0,
+    failing: failures.length,
+    pending: left.length - failures.length,
+    failures: failures.slice(0, mostFailures),
+    verifiedAt: undefined,
+  };
+}
+
+function failuresOf(places: readonly Leftover[]): PlacementFailure[] {
+  return places
+    .flatMap(({ namespace, error }) => (error === undefined ? [] : [{ namespace, error }]))
+    .toSorted((a, b) => (a.namespace < b.namespace ? -1 : 1));
 }

@@ -12,7 +12,14 @@ import {
   role,
 } from '../support/permissions.ts';
 import { type PlacementScene, placementsOf } from '../support/placements.ts';
-import { clientOf, eventually, signerOf, startPublisher, trustBundle } from '../support/publisher.ts';
+import {
+  clientOf,
+  conditionOf,
+  eventually,
+  signerOf,
+  startPublisher,
+  trustBundle,
+} from '../support/publisher.ts';
 import { makeRoot } from '../support/roots.ts';
 import { known, type OpenScene, openScene } from '../support/scene.ts';
 
@@ -122,24 +129,37 @@ describe('what was written', () => {
     await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
     await own.start(domain);
     await scene.untilEvent(domain, 'TargetForbidden');
+    const told = await scene.untilCondition(domain, 'Ready', { status: 'False', reason: 'TargetForbidden' });
+    const error = expect.stringContaining('manifests/components/configmap-targets is not applied');
+    expect(told.status?.targets).toMatchObject([{ kind: 'configMap', name: 'roots', error }]);
     expect(await finalizersOf(domain)).toContain('mangrove.dev/configmap-targets');
     await own.grant('configmap-targets');
     await untilGone(() => scene.bundleOf(domain));
     await expect(placed.configMap(where)).rejects.toMatchObject(absent);
   });
 
-  it('keeps it while the right to delete is missing', async () => {
+  it('keeps it while the right to delete is missing, as its status says', async () => {
     const domain = 'delete.rights.test';
-    await placed.namespaces('delete-rights', 1);
+    const names = await placed.namespaces('delete-rights', 2);
     const own = await account('delete-rights-app', 'configmap-targets');
     await own.start(domain);
     await write(domain, placed.target('delete-rights'));
     await placed.untilReady(domain);
     await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
+    await placed.untilTarget(domain, { namespaces: 2, failing: 2, holding: 0 });
+    for (const type of ['Published', 'Ready']) {
+      const bundle = await scene.untilCondition(domain, type, { status: 'False', reason: 'TargetForbidden' });
+      const { message } = conditionOf(bundle, type) ?? {};
+      expect(message).toContain('(2 of 2 namespaces)');
+      expect(message).toContain('add the component of manifests/components');
+      expect(message).toContain('is being deleted and waits');
+    }
+    const told = await placed.targetStatus(domain);
+    expect(told?.failures?.map(({ namespace }) => namespace)).toEqual(names);
+    expect(told?.firstVerifiedTime).toBeDefined();
     await scene.untilEvent(domain, 'TargetForbidden');
-    expect((await scene.bundleOf(domain)).metadata.deletionTimestamp).toBeDefined();
     await own.grant('configmap-deletion');
     await untilGone(() => scene.bundleOf(domain));
-    await expect(placed.configMap('delete-rights-0')).rejects.toMatchObject(absent);
+    for (const name of names) await expect(placed.configMap(name)).rejects.toMatchObject(absent);
   });
 });

@@ -100,7 +100,7 @@ describe('what a TrustBundle wants to be gone', () => {
     const watched = { objects: [seen('a'), seen('b')], spaces: [space('a', true), space('b')] };
     const { made, work } = removals(watched, await adminClient());
     const wish = { ...ours, targets: [target('configMap')], left: [] };
-    expect([...made.take(wish)]).toEqual([['configMap/roots', { places: 1, error: undefined }]]);
+    expect([...made.take(wish)]).toEqual([['configMap/roots', [{ namespace: 'b', error: undefined }]]]);
     made.take(wish);
     expect(work).toEqual(['east.test configMap/roots b']);
   });
@@ -191,7 +191,7 @@ describe('what is refused', () => {
     const unwritten = { ...wish, isWritten: () => false };
     made.take(unwritten);
     await made.run(key, signal);
-    expect(made.take(unwritten).get('secret/roots')?.error?.code).toBe('BUNDLE_TARGET_FORBIDDEN');
+    expect(made.take(unwritten).get('secret/roots')?.[0]?.error?.code).toBe('BUNDLE_TARGET_FORBIDDEN');
   });
 });
 

@@ -13,6 +13,7 @@ import { leaving } from '#bundles/controller/retired-target.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
 import { isPlacementKind, type PlacementKind, targetId } from '#bundles/target/named-target.ts';
 import type { Placement } from '#bundles/target/placement.ts';
+import { leftoverSummary } from '#bundles/target/placement-summary.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
 import { type ControllerObserver, startController } from '#kube/controller.ts';
@@ -163,10 +164,12 @@ export function startPlacements(options: PlacementsOptions): Placements {
       const rest = removals.take({ ...wish, left: placed });
       return placed.flatMap((target) => {
         const { kind } = target;
-        const found = rest.get(targetId(target));
+        const found = rest.get(targetId(target)) ?? [];
         const doubt = watches.doubt(kind);
         if (doubt?.code === 'BUNDLE_TARGET_FORBIDDEN' && !isWritten(kind)) return [];
-        return found === undefined && doubt === undefined ? [] : [leaving(target, found?.error ?? doubt)];
+        if (found.length === 0) return doubt === undefined ? [] : [leaving(target, doubt)];
+        const summary = leftoverSummary(found);
+        return [{ ...leaving(target, summary.failures[0]?.error ?? doubt), placements: summary }];
       });
     },
     retain: (owner) => removals.forget(owner),

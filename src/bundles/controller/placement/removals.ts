@@ -7,6 +7,7 @@ import type { PlacementWatches } from '#bundles/controller/placement/watches.ts'
 import { OWNER_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
 import { type NamedTarget, type PlacementKind, targetId } from '#bundles/target/named-target.ts';
 import { isCreated, ownerLabel, withdrawalOf } from '#bundles/target/placed-object.ts';
+import type { Leftover } from '#bundles/target/placement-summary.ts';
 import type { MangroveError } from '#errors/error.ts';
 import { backoffDelay } from '#kube/backoff.ts';
 import type { KubeClient } from '#kube/client.ts';
@@ -38,16 +39,10 @@ export interface RemovalWish {
   readonly isWritten: (kind: PlacementKind) => boolean;
 }
 
-/** What is left of one target where it should be gone. */
-export interface Leftover {
-  readonly places: number;
-  readonly error: MangroveError | undefined;
-}
-
 /** Takes away what belongs to a TrustBundle and is not asked for any more: only what carries its mark, at the version that was read. */
 export interface Removals {
   /** By target id; of what is gone nothing is said. */
-  take(wish: RemovalWish): ReadonlyMap<string, Leftover>;
+  take(wish: RemovalWish): ReadonlyMap<string, readonly Leftover[]>;
   /** One object; a key that nobody wants to be gone is passed by. */
   run(key: string, signal: AbortSignal): Promise<void>;
   /** It is not for us to do now: whoever wishes for it again begins anew. */
@@ -161,7 +156,7 @@ export function createRemovals(options: RemovalsOptions): Removals {
       for (const [key, removal] of waiting) {
         if (removal.owner === wish.owner && !found.has(key)) waiting.delete(key);
       }
-      const left = new Map<string, Leftover>();
+      const left = new Map<string, Leftover[]>();
       for (const [key, candidate] of found) {
         const known = waiting.get(key);
         if (known === undefined) {
@@ -176,8 +171,10 @@ export function createRemovals(options: RemovalsOptions): Removals {
         }
         if (known !== undefined && !isAwaited(known, wish)) continue;
         const id = targetId(candidate.place);
-        const { places = 0, error } = left.get(id) ?? {};
-        left.set(id, { places: places + 1, error: error ?? known?.error });
+        const { namespace } = candidate.place;
+        const places = left.get(id) ?? [];
+        places.push({ namespace, error: known?.error });
+        left.set(id, places);
       }
       return left;
     },
