@@ -2,7 +2,7 @@ const newline = 0x0a;
 
 /** Takes chunks of a byte stream and hands out its lines, without their ends; throws RangeError on a line over the limit. */
 export interface LineSplitter {
-  push(chunk: Uint8Array, onLine: (line: string) => void): void;
+  push(chunk: Buffer, onLine: (line: string) => void): void;
   /** Bytes of a line that has not ended yet. */
   readonly pending: number;
 }
@@ -12,13 +12,30 @@ export interface LineSplitter {
  * is whole again when its line is decoded.
  */
 export function lineSplitter(maxLineBytes: number): LineSplitter {
-  let parts: Uint8Array[] = [];
+  let parts: Buffer[] = [];
   let pending = 0;
 
-  function keep(part: Uint8Array): void {
+  function requireLength(bytes: number): void {
+    if (bytes > maxLineBytes) throw new RangeError(`a line is longer than ${maxLineBytes} bytes`);
+  }
+
+  function keep(part: Buffer): void {
+    requireLength(pending + part.length);
     pending += part.length;
-    if (pending > maxLineBytes) throw new RangeError(`a line is longer than ${maxLineBytes} bytes`);
     parts.push(part);
+  }
+
+  /** What was kept of the line, and the rest of it. Most lines lie in one chunk and are decoded where they lie. */
+  function complete(chunk: Buffer, start: number, end: number): string {
+    if (pending === 0) {
+      requireLength(end - start);
+      return chunk.toString('utf8', start, end);
+    }
+    keep(chunk.subarray(start, end));
+    const line = Buffer.concat(parts, pending).toString('utf8');
+    parts = [];
+    pending = 0;
+    return line;
   }
 
   return {
@@ -28,11 +45,8 @@ export function lineSplitter(maxLineBytes: number): LineSplitter {
     push(chunk, onLine) {
       let start = 0;
       for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
-        keep(chunk.subarray(start, end));
+        const line = complete(chunk, start, end);
         start = end + 1;
-        const line = Buffer.concat(parts, pending).toString('utf8');
-        parts = [];
-        pending = 0;
         if (line !== '') onLine(line);
       }
       if (start < chunk.length) keep(chunk.subarray(start));
