@@ -36,19 +36,28 @@ export function awaitsSignature({ status }: SigningRequest): boolean {
   return has('Approved') && !has('Denied') && !has('Failed') && !status?.certificate;
 }
 
-/** The object to PUT to /status: the one that was observed, with its resourceVersion, and the chain. */
-export function withCertificate<R extends SigningRequest>(request: R, chainPem: string): R {
-  return { ...request, status: { ...request.status, certificate: Buffer.from(chainPem).toString('base64') } };
+/**
+ * What is PUT to /status: the metadata that was observed, with its resourceVersion, and the new status. The API server takes the
+ * spec, which is half of the request, from what it holds.
+ */
+export type SigningRequestStatusUpdate = Pick<SigningRequest, 'metadata' | 'status'>;
+
+/** The update that gives a request its chain. */
+export function withCertificate(
+  { metadata, status }: SigningRequest,
+  chainPem: string,
+): SigningRequestStatusUpdate {
+  return { metadata, status: { ...status, certificate: Buffer.from(chainPem).toString('base64') } };
 }
 
 /** The longest message that a condition carries; the server takes 32 KiB, a human far less. */
 const messageLimit = 1024;
 
-/** The object to PUT to /status to end a request that can never be signed as it is. */
-export function withFailure<R extends SigningRequest>(
-  request: R,
+/** The update that ends a request which can never be signed as it is. */
+export function withFailure(
+  { metadata, status }: SigningRequest,
   { reason, message, now }: { readonly reason: string; readonly message: string; readonly now: Date },
-): R {
+): SigningRequestStatusUpdate {
   const time = `${now.toISOString().slice(0, 19)}Z`;
   const failed: SigningRequestCondition = {
     type: 'Failed',
@@ -58,8 +67,5 @@ export function withFailure<R extends SigningRequest>(
     lastUpdateTime: time,
     lastTransitionTime: time,
   };
-  return {
-    ...request,
-    status: { ...request.status, conditions: [...(request.status?.conditions ?? []), failed] },
-  };
+  return { metadata, status: { ...status, conditions: [...(status?.conditions ?? []), failed] } };
 }

@@ -8,7 +8,12 @@ import {
 } from '#csr/signing-request/answer.ts';
 import type { Backlog } from '#csr/signing-request/controller/backlog.ts';
 import type { Share } from '#csr/signing-request/controller/share.ts';
-import { awaitsSignature, withCertificate, withFailure } from '#csr/signing-request/signing-request.ts';
+import {
+  awaitsSignature,
+  type SigningRequestStatusUpdate,
+  withCertificate,
+  withFailure,
+} from '#csr/signing-request/signing-request.ts';
 import { advice, errorRow } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { ignoreNotFound, isConflict, isNotFound, isOutcomeUnknown } from '#kube/error.ts';
