@@ -28,7 +28,7 @@ test('a certificate whose delivery was not answered is found delivered, and repo
     await approve(on, name);
     expect(chainOf(await answered(on, name))).toContain('BEGIN CERTIFICATE');
     const issued = await until('it is reported', async () =>
-      on.logged().find(({ msg, request }) => msg === 'certificate issued' && request === name),
+      on.logged().find(({ msg, signingRequest }) => msg === 'certificate issued' && signingRequest === name),
     );
     expect(issued['serial']).toMatch(/^[0-9a-f]+$/);
     expect(lost).toBe(1);

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadAll } from 'js-yaml';
-import { destination, pino } from 'pino';
+import { destination } from 'pino';
 import type { CertificateAuthority } from '#ca/authority/resource.ts';
 import { createKubeClient, type KubeClient } from '#kube/client.ts';
 import { loadCredentials } from '#kube/credentials.ts';
@@ -12,6 +12,7 @@ import { certificateAuthorities } from '#kube/resource.ts';
 import { type Mangrove, type MangroveOptions, startMangrove } from '#main.ts';
 import { parseConfig } from '#ops/config.ts';
 import type { Config } from '#ops/config-schema.ts';
+import { createLogger } from '#ops/log.ts';
 import { kubeconfigYaml } from '#sandbox/kubeconfig.ts';
 import type { Kubectl } from '#sandbox/kubectl.ts';
 import { writePodToken } from '#sandbox/pod-token.ts';
@@ -168,9 +169,10 @@ export async function install(server: TestServer, components: readonly string[] 
 
 const logFile = 'mangrove.log';
 
-/** What a test that fails leaves behind to look at. */
+/** What a test that fails leaves behind to look at: the product's own lines, with what it hides in them. */
 function logTo(directory: string) {
-  return pino({ level: 'debug' }, destination({ dest: join(directory, logFile), sync: true }));
+  const stream = destination({ dest: join(directory, logFile), sync: true });
+  return createLogger({ replica: 'test', log: { level: 'debug' } }, stream);
 }
 
 async function podOf(

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { destination, pino } from 'pino';
+import { destination } from 'pino';
 import { startMangrove } from '#main.ts';
 import type { Config } from '#ops/config-schema.ts';
+import { createLogger } from '#ops/log.ts';
 import { stepNames } from '#step.ts';
 
 /**
@@ -15,7 +16,10 @@ let left = Number(count);
 const config = JSON.parse(readFileSync(configPath, 'utf8')) as Config;
 const mangrove = await startMangrove({
   config,
-  log: pino({ level: 'debug' }, destination({ dest: logPath, sync: true })),
+  log: createLogger(
+    { replica: config.replica, log: { level: 'debug' } },
+    destination({ dest: logPath, sync: true }),
+  ),
   version: 'test',
   async step(name) {
     // A step that nobody knows of is one that no test dies at.

@@ -97,7 +97,7 @@ export function createSigningRequestReconciler(
   }
 
   /** Whether our answer stands although nobody told us. When it cannot be read either, it is not known to stand. */
-  async function wasWritten({ metadata, status }: CertificateSigningRequest): Promise<boolean> {
+  async function wasWritten({ metadata, status }: SigningRequestStatusUpdate): Promise<boolean> {
     const live = await client
       .get<CertificateSigningRequest>(certificateSigningRequests, metadata.name)
       .catch(() => undefined);
@@ -107,7 +107,7 @@ export function createSigningRequestReconciler(
 
   function tell(request: CertificateSigningRequest, given: Answer, seconds: number): void {
     const about = {
-      request: request.metadata.name,
+      signingRequest: request.metadata.name,
       signerName: request.spec.signerName,
       username: request.spec.username,
     };
@@ -145,7 +145,8 @@ export function createSigningRequestReconciler(
         ? answer(request, options)
         : answerAgain(request, earlier, options));
       if (await write(request, given)) tell(request, given, (options.monotonic() - started) / 1000);
-      else log.debug({ request: name, outcome: given.outcome }, 'request changed while it was answered');
+      else
+        log.debug({ signingRequest: name, outcome: given.outcome }, 'request changed while it was answered');
     } catch (error) {
       postpone(request, error);
       throw error;

@@ -50,7 +50,10 @@ export function createShare(options: ShareOptions): Share {
     }
     if (now - known.since <= patienceMs) return false;
     if (!known.taken) {
-      log.warn({ request: name, responsible }, 'another replica did not answer in time: answered here');
+      log.warn(
+        { signingRequest: name, responsible },
+        'another replica did not answer in time: answered here',
+      );
       options.onTakeOver();
       known.taken = true;
     }
