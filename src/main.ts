@@ -245,11 +245,11 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
   const controllers = listed.then(
     async () => {
       await step?.('start/control');
-      const advancing = run(base, 'authority', queues.authority, 2, advance);
+      const advancing = run(base, 'authority', queues.authority, { concurrency: 2 }, advance);
       await step?.('start/sign');
       return [
         advancing,
-        run(base, 'issuing', queues.issuing, 2, (name) => signers.reconcile(name)),
+        run(base, 'issuing', queues.issuing, { concurrency: 2 }, (name) => signers.reconcile(name)),
         requests.run(),
       ];
     },

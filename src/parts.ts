@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
-import { type Reconcile, startController } from '#kube/controller.ts';
+import { type ControllerOptions, type Reconcile, startController } from '#kube/controller.ts';
 import { type CredentialOptions, loadCredentials } from '#kube/credentials.ts';
 import { type Followed, follow } from '#kube/follow.ts';
 import { type LeaderElection, startLeaderElection } from '#kube/leader-election.ts';
@@ -90,7 +90,7 @@ export function run(
   base: Base,
   name: string,
   queue: WorkQueue,
-  concurrency: number,
+  pace: Pick<ControllerOptions<string>, 'concurrency' | 'startsPerTurn'>,
   reconcile: Reconcile<string>,
 ): Promise<void> {
   const { log, metrics, draining: signal, config } = base;
@@ -99,7 +99,7 @@ export function run(
     name,
     queue,
     reconcile,
-    concurrency,
+    ...pace,
     log,
     observer: metrics.controllers,
     signal,

@@ -13,8 +13,11 @@ import type { AnyObject } from '#kube/object.ts';
 import type { Reflector } from '#kube/reflector.ts';
 import { type Base, observe, queueOf, run } from '#parts.ts';
 
-/** Requests that one replica works on at the same time: enough to keep the API server busy, not enough to flood it. */
-const requestConcurrency = 64;
+/**
+ * Requests that one replica works on at the same time: enough to keep the API server busy, for which the client's connections are the
+ * limit, while others wait for the ledger. Few begin at once, so that what is signed is on its way to the server before more is begun.
+ */
+const pace = { concurrency: 128, startsPerTurn: 8 };
 
 /** How soon to look again whether another replica has answered, or has gone. */
 const lookAgainMs = 1_000;
@@ -101,6 +104,6 @@ export function openSigningRequests(base: Base, options: SigningRequestsOptions)
       for (const name of backlog.names()) queue.add(name);
     },
     hasSynced: () => backlog.hasSynced(),
-    run: () => run(base, 'signing-request', queue, requestConcurrency, answer),
+    run: () => run(base, 'signing-request', queue, pace, answer),
   };
 }

@@ -3,6 +3,7 @@ import { errorCode, errorMessage, errorRow } from '#errors/error.ts';
 import { type Clock, pause, systemClock } from '#kube/clock.ts';
 import { KubeError } from '#kube/error.ts';
 import { createLineLimit } from '#kube/line-limit.ts';
+import { createTurns } from '#kube/turns.ts';
 import type { WorkQueue } from '#kube/work-queue.ts';
 
 /**
@@ -36,6 +37,11 @@ export interface ControllerOptions<Key extends string> {
   readonly reconcile: Reconcile<Key>;
   /** Keys worked on at the same time; default 1. */
   readonly concurrency?: number;
+  /**
+   * Keys begun in one turn of the event loop; default: any number. With many workers and much computing in each call they fall into
+   * step: all compute, while nothing waits for the server, and then all wait for it.
+   */
+  readonly startsPerTurn?: number;
   readonly log: Logger;
   readonly observer?: ControllerObserver;
   /** Aborted: what is queued is finished for `drainMs`, then what still runs is aborted. */
@@ -62,6 +68,7 @@ export function startController<Key extends string>(options: ControllerOptions<K
   /** Of the calls under way. */
   const deadlines = new Set<AbortController>();
   const limit = createLineLimit({ ...failureLines, now: () => clock.monotonic() });
+  const turns = options.startsPerTurn === undefined ? undefined : createTurns(options.startsPerTurn);
   let drained = false;
   observer.started?.(name, outcomes);
 
@@ -113,6 +120,7 @@ export function startController<Key extends string>(options: ControllerOptions<K
   async function work(): Promise<void> {
     for (let key = await queue.get(); key !== undefined; key = await queue.get()) {
       try {
+        await turns?.next();
         await runOne(key);
       } catch (error) {
         log.error({ key, error: errorMessage(error) }, 'the controller could not settle a key');

@@ -8,6 +8,7 @@ import { recordingLog, silent, until } from './lab.ts';
 interface Setup {
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<{ requeueAfterMs?: number } | void>;
   readonly concurrency?: number;
+  readonly startsPerTurn?: number;
   readonly drainMs?: number;
   readonly timeoutMs?: number;
 }
@@ -51,6 +52,31 @@ describe('startController', () => {
     for (const key of ['fine', 'later', 'broken', 'wrong']) queue.add(key);
     await until(() => [...counts.values()].every((count) => count === 1));
     expect(delays).toEqual([5_000, 10_500, 60_000]);
+    stop.abort();
+    await done;
+  });
+
+  test('with many workers no more keys begin in one turn of the event loop than was asked for', async () => {
+    const inTurns: number[] = [];
+    let begun = 0;
+    let counting = true;
+    const count = (): void => {
+      if (begun > 0) inTurns.push(begun);
+      begun = 0;
+      if (counting) setImmediate(count);
+    };
+    const { queue, counts, stop, done } = start({
+      concurrency: 10,
+      startsPerTurn: 3,
+      reconcile: async () => {
+        begun++;
+      },
+    });
+    count();
+    for (let key = 0; key < 10; key++) queue.add(`key-${key}`);
+    await until(() => counts.get('success') === 10);
+    counting = false;
+    expect(Math.max(...inTurns)).toBe(3);
     stop.abort();
     await done;
   });
