@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { patchOf } from '#bundles/controller/placement/answer.ts';
 import { HASH_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { AnyObject, ConfigMap } from '#kube/object.ts';
@@ -137,8 +138,7 @@ async function openBareLoop(
 }
 
 function write(account: KubeClient, namespace: string, patch: Buffer): Promise<AnyObject> {
-  const how = { strategy: 'strategic', metadataOnly: true } as const;
-  return account.patch<AnyObject>(configMaps, { name, namespace }, patch, how);
+  return patchOf(account, { kind: 'configMap', name, namespace }, [patch]);
 }
 
 /** What says which bundle it is changes with it. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import { patchOf } from '#bundles/controller/placement/answer.ts';
 import { HASH_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { AnyObject, ConfigMap } from '#kube/object.ts';
@@ -79,9 +80,8 @@ export async function openPublication(components: readonly string[] = []): Promi
       });
     },
     async changeSource(name, pem) {
-      const where = { name, namespace: on.sources };
-      const how = { strategy: 'strategic', metadataOnly: true } as const;
-      await on.admin.patch(configMaps, where, { data: { 'ca.crt': pem } }, how);
+      const patch = Buffer.from(JSON.stringify({ data: { 'ca.crt': pem } }));
+      await patchOf(on.admin, { kind: 'configMap', name, namespace: on.sources }, [patch]);
     },
     async settled(name, isSettled) {
       const deadline = performance.now() + patienceMs;

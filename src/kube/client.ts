@@ -47,14 +47,6 @@ export interface WriteOptions extends CallOptions {
   readonly metadataOnly?: boolean;
 }
 
-/** How a patch is laid over an object; only built-in kinds know `strategic`, which costs the server a quarter of `merge`. */
-export type PatchStrategy = 'merge' | 'strategic';
-
-export interface PatchOptions extends WriteOptions {
-  /** Default `merge` (RFC 7386). */
-  readonly strategy?: PatchStrategy;
-}
-
 export interface DeleteOptions extends CallOptions {
   readonly namespace?: string | undefined;
   /** Only this very object, not one of the same name made since. */
@@ -89,12 +81,12 @@ export interface KubeClient {
     object: T,
     options?: Omit<WriteOptions, 'subresource'>,
   ): Promise<T>;
-  /** With a resourceVersion in the metadata of the patch it is as conditional as a PUT. A Buffer is its JSON already. */
+  /** A merge patch (RFC 7386). With a resourceVersion in its metadata it is as conditional as a PUT. */
   patch<T extends AnyObject>(
     resource: Resource,
     target: { readonly name: string; readonly namespace?: string | undefined },
     patch: unknown,
-    options?: PatchOptions,
+    options?: WriteOptions,
   ): Promise<T>;
   /** Resolves once the deletion is accepted; finalizers may keep the object for longer. */
   delete(resource: Resource, name: string, options?: DeleteOptions): Promise<void>;
@@ -160,7 +152,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         method: 'PATCH',
         path: objectPath(resource, target.namespace, target.name, options.subresource),
         query: { fieldManager },
-        contentType: `application/${options.strategy === 'strategic' ? 'strategic-merge-patch' : 'merge-patch'}+json`,
+        contentType: 'application/merge-patch+json',
         accept: acceptOne(options),
         body: patch,
         ...limits(options),

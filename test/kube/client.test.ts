@@ -141,30 +141,6 @@ describe('KubeClient on a real API server', () => {
     await expect(client.patch(maps, target, patch)).rejects.toMatchObject({ code: 'KUBE_CONFLICT' });
   });
 
-  test('a strategic patch does the same, from bytes that are JSON already, and changes nothing when it is a conflict', async () => {
-    const created = await client.create<ConfigMap>(
-      maps,
-      configMap(namespace, 'strategic', { a: '1', b: '1' }),
-    );
-    const target = { name: 'strategic', namespace };
-    const { resourceVersion, uid } = created.metadata;
-    const body = (data: Record<string, string | null>) =>
-      Buffer.from(JSON.stringify({ metadata: { resourceVersion, uid, labels: { mark: 'x' } }, data }));
-    const options = { strategy: 'strategic', metadataOnly: true } as const;
-    const patched = await client.patch(maps, target, body({ a: null, c: '3' }), options);
-    expect(patched.kind).toBe('PartialObjectMetadata');
-    const stands = await client.get<ConfigMap>(maps, 'strategic', { namespace });
-    expect(stands).toMatchObject({
-      data: { b: '1', c: '3' },
-      metadata: { labels: { mark: 'x' }, resourceVersion: patched.metadata.resourceVersion },
-    });
-    expect(stands.data).not.toHaveProperty('a');
-    await expect(client.patch(maps, target, body({ c: '4' }), options)).rejects.toMatchObject({
-      code: 'KUBE_CONFLICT',
-    });
-    expect(await client.get<ConfigMap>(maps, 'strategic', { namespace })).toEqual(stands);
-  });
-
   test('a body in pieces arrives whole, and is sent again as it was', async () => {
     const text = 'x'.repeat(200_000);
     const object = configMap(namespace, 'pieces', { text });
@@ -176,14 +152,6 @@ describe('KubeClient on a real API server', () => {
     await expect(client.request({ method: 'POST', path, body })).rejects.toMatchObject({
       code: 'KUBE_ALREADY_EXISTS',
     });
-  });
-
-  test('a custom resource takes no strategic patch', async () => {
-    const definition = { group: 'mangrove.dev', version: 'v1alpha1', namespaced: false };
-    const trustBundles = { ...definition, plural: 'trustbundles', kind: 'TrustBundle' };
-    await expect(
-      client.patch(trustBundles, { name: 'nothing.test' }, {}, { strategy: 'strategic' }),
-    ).rejects.toMatchObject({ status: 415 });
   });
 
   test('lists page after page, with kind and version on each item, and only what the selector matches', async () => {
