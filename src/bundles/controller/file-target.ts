@@ -1,5 +1,3 @@
-import type { Bundle } from '#bundles/bundle/bundle.ts';
-import { targetFailure } from '#bundles/controller/failure.ts';
 import { publishFile } from '#bundles/controller/target-file.ts';
 import {
   noteFailure,
@@ -8,21 +6,13 @@ import {
   type TargetMemory,
 } from '#bundles/controller/target-memory.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
+import { requireBundle, rememberedReport, type Wish } from '#bundles/controller/wish.ts';
 import { formats } from '#bundles/format/format.ts';
-import type { Verdict } from '#bundles/target/claim.ts';
 import type { FileTarget } from '#bundles/target/named-target.ts';
-import { MangroveError } from '#errors/error.ts';
 import type { Step } from '#step.ts';
 
-export interface FileTask {
+export interface FileTask extends Wish {
   readonly target: FileTarget;
-  /** Name of the TrustBundle. */
-  readonly owner: string;
-  /** Undefined: there is nothing to publish, and what the file holds stays. */
-  readonly bundle: Bundle | undefined;
-  readonly bundleError: unknown;
-  readonly growOnly: boolean;
-  readonly verdict: Verdict;
 }
 
 export interface FileTools extends Pace {
@@ -40,39 +30,31 @@ export async function settleFile(
   memory: TargetMemory,
   tools: FileTools,
 ): Promise<TargetReport> {
-  const { target, owner, verdict } = task;
+  const { name } = task.target;
   const written = await attempt(task, memory, tools).catch((error: unknown) => {
-    noteFailure(`file ${target.name}`, error, memory, tools);
+    noteFailure(`file ${name}`, error, memory, tools);
     return undefined;
   });
-  const waitMs = memory.notBefore - tools.clock.monotonic();
+  const report = rememberedReport(task, memory, tools);
   return {
+    ...report,
     kind: 'file',
-    name: target.name,
+    name,
     apiVersion: undefined,
-    hash: memory.hash,
-    verifiedAt: memory.verifiedAt,
-    error: memory.error,
-    rivals: [verdict.winner, ...verdict.losers].filter((rival) => rival !== owner),
     written,
     changed: written === undefined ? [] : ['content'],
-    retryMs: waitMs > 0 ? waitMs : lookMs,
+    retryMs: report.retryMs ?? lookMs,
   };
 }
 
 async function attempt(
-  { target, owner, bundle, bundleError, growOnly, verdict }: FileTask,
+  task: FileTask,
   memory: TargetMemory,
   { directory, clock, step }: FileTools,
 ): Promise<TargetReport['written']> {
+  const { target, growOnly } = task;
   const { name, spec } = target;
-  if (verdict.winner !== owner) {
-    throw new MangroveError(
-      'BUNDLE_TARGET_CONFLICTED',
-      `file ${name} is published by the older TrustBundle ${verdict.winner}`,
-    );
-  }
-  if (bundle === undefined) throw targetFailure(`file ${name}`, bundleError);
+  const bundle = requireBundle(`file ${name}`, task);
   const wish = JSON.stringify([bundle.sha256, spec, growOnly]);
   const wished = memory.wish === wish;
   if (clock.monotonic() < memory.notBefore && wished) return undefined;

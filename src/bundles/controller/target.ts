@@ -1,6 +1,4 @@
-import type { Bundle } from '#bundles/bundle/bundle.ts';
 import type { ClusterTrustBundleSpec } from '#bundles/bundle/target-spec.ts';
-import { targetFailure } from '#bundles/controller/failure.ts';
 import { type Published, publish } from '#bundles/controller/publish.ts';
 import { type ServedApi, servedVersion } from '#bundles/controller/served-api.ts';
 import {
@@ -10,34 +8,25 @@ import {
   type TargetMemory,
 } from '#bundles/controller/target-memory.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
-import type { Verdict } from '#bundles/target/claim.ts';
+import { requireBundle, rememberedReport, type Wish } from '#bundles/controller/wish.ts';
 import {
   type DesiredClusterTrustBundle,
   desiredClusterTrustBundle,
   differences,
 } from '#bundles/target/cluster-trust-bundle.ts';
 import { requireOwned } from '#bundles/target/ownership.ts';
-import { MangroveError } from '#errors/error.ts';
+import type { MangroveError } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
 import type { ClusterTrustBundle } from '#kube/object.ts';
 import type { Step } from '#step.ts';
 
 /** Everything that one attempt at one target needs to know. */
-export interface TargetTask {
+export interface TargetTask extends Wish {
   /** Of the ClusterTrustBundle. */
   readonly name: string;
   readonly target: ClusterTrustBundleSpec;
   readonly trustDomain: string;
-  /** Name of the TrustBundle. */
-  readonly owner: string;
-  /** Undefined: there is nothing to publish, and what the target holds stays. */
-  readonly bundle: Bundle | undefined;
-  /** Why there is nothing to publish. */
-  readonly bundleError: unknown;
-  /** A source is unread: nothing may leave the target. */
-  readonly growOnly: boolean;
-  readonly verdict: Verdict;
   readonly signal: AbortSignal;
 }
 
@@ -66,18 +55,13 @@ export async function settleTarget(
     noteAbsence(memory.error, tools);
     return undefined;
   });
-  const waitMs = memory.notBefore - tools.clock.monotonic();
   return {
+    ...rememberedReport(task, memory, tools),
     kind: 'clusterTrustBundle',
     name,
     apiVersion: servedVersion(tools.api),
-    hash: memory.hash,
-    verifiedAt: memory.verifiedAt,
-    error: memory.error,
-    rivals: [task.verdict.winner, ...task.verdict.losers].filter((rival) => rival !== task.owner),
     written: published?.written,
     changed: published?.changed ?? [],
-    retryMs: waitMs > 0 ? waitMs : undefined,
   };
 }
 
@@ -88,14 +72,8 @@ async function attempt(
   memory: TargetMemory,
   tools: TargetTools,
 ): Promise<Written | undefined> {
-  const { name, bundle, verdict, owner } = task;
-  if (verdict.winner !== owner) {
-    throw new MangroveError(
-      'BUNDLE_TARGET_CONFLICTED',
-      `ClusterTrustBundle ${name} is published by the older TrustBundle ${verdict.winner}`,
-    );
-  }
-  if (bundle === undefined) throw targetFailure(`ClusterTrustBundle ${name}`, task.bundleError);
+  const { name, owner } = task;
+  const bundle = requireBundle(`ClusterTrustBundle ${name}`, task);
   const desired = desiredClusterTrustBundle(task.target, bundle, owner);
   const wish = JSON.stringify([bundle.sha256, task.target, task.growOnly]);
   const wished = memory.wish === wish;
