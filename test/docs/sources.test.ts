@@ -1,27 +1,22 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { loadAll } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAnchorsPem } from '#bundles/bundle/anchor.ts';
-import { bundlesErrors } from '#errors/bundles.ts';
-import { packageRoot } from '#sandbox/package-root.ts';
 import { apply } from '../bundles/support/permissions.ts';
 import { makeRoot } from '../bundles/support/roots.ts';
 import { known, type OpenScene, openScene } from '../bundles/support/scene.ts';
 import { type Sources, sourcesOf } from '../bundles/support/sources.ts';
-import { scratchDirectory } from '../support/scratch.ts';
-import { manifests } from '../support/shared-objects.ts';
+import { chapterOf, installedWith, testPages } from './support/chapter.ts';
+import { blocks, readPage } from './support/page.ts';
 
-const docs = join(packageRoot(), 'docs');
-const read = (path: string): string => readFileSync(join(docs, path), 'utf8');
-const kinds = readdirSync(join(docs, 'sources')).map((file) => `sources/${file}`);
-const pages = ['sources.md', ...kinds];
-const yamlBlocks = (page: string): string[] =>
-  [...read(page).matchAll(/```yaml\n(.*?)```/gs)].map(([, block = '']) => block);
+const chapter = chapterOf('sources');
+const pages = [chapter.overview, ...chapter.kinds];
+const yamlBlocks = (page: string): string[] => blocks(readPage(`docs/${page}`), 'yaml');
 
 /** The root of the examples, as people paste it. */
 const examplePem = `${/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/s
-  .exec(read('sources/configmap.md'))?.[0]
+  .exec(readPage('docs/sources/configmap.md'))?.[0]
   .replaceAll(/^ +/gm, '')}\n`;
 const example = parseAnchorsPem(examplePem)[0]?.sha256;
 
@@ -74,32 +69,10 @@ describe('every other example', () => {
 
   it('is a patch that mounts a volume where the controller is told to look', async () => {
     const [, patch = ''] = yamlBlocks('sources/file.md');
-    const directory = scratchDirectory('patch');
-    cpSync(manifests, directory, { recursive: true });
-    writeFileSync(join(directory, 'patch.yaml'), patch);
-    const kustomization = { resources: ['base'], patches: [{ path: 'patch.yaml' }] };
-    writeFileSync(join(directory, 'kustomization.yaml'), JSON.stringify(kustomization));
-    const patched = await scene.kubectl(['kustomize', directory]);
+    const patched = await installedWith(scene.kubectl, patch);
     expect(patched).toContain('mountPath: /sources/corporate');
     expect(patched).toContain('mountPath: /etc/mangrove');
   });
 });
 
-describe.each(pages)('%s', (page) => {
-  it('names reasons that there are', () => {
-    const reasons = new Set<string>(Object.values(bundlesErrors).map(({ reason }) => reason));
-    const named = [...read(page).matchAll(/^\| `([A-Z]\w+)` \|/gm)].map(([, reason = '']) => reason);
-    if (page !== 'sources.md') expect(named.length).toBeGreaterThan(0);
-    expect(named.filter((reason) => !reasons.has(reason))).toEqual([]);
-  });
-
-  it('links to pages that there are', () => {
-    const links = [...read(page).matchAll(/\]\(([^)#]+)\)/g)].map(([, link = '']) => link);
-    expect(links.length).toBeGreaterThan(0);
-    for (const link of links) expect(read(join(page, '..', link))).not.toBe('');
-  });
-});
-
-it('every page of a kind is linked', () => {
-  for (const page of kinds) expect(read('sources.md')).toContain(`](${page})`);
-});
+testPages(chapter);

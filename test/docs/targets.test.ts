@@ -1,23 +1,18 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundlesErrors } from '#errors/bundles.ts';
-import { packageRoot } from '#sandbox/package-root.ts';
 import { apply } from '../bundles/support/permissions.ts';
 import { type PlacementScene, placementsOf } from '../bundles/support/placements.ts';
 import { makeRoot, pem } from '../bundles/support/roots.ts';
 import { known, type OpenScene, openScene } from '../bundles/support/scene.ts';
-import { scratchDirectory } from '../support/scratch.ts';
-import { manifests } from '../support/shared-objects.ts';
-import { blocks } from './support/page.ts';
+import { chapterOf, installedWith, testPages } from './support/chapter.ts';
+import { blocks, readPage } from './support/page.ts';
 
-const docs = join(packageRoot(), 'docs');
-const read = (path: string): string => readFileSync(join(docs, path), 'utf8');
-const kinds = readdirSync(join(docs, 'targets')).map((file) => `targets/${file}`);
-const pages = ['targets.md', 'channels.md', ...kinds];
+const chapter = chapterOf('targets');
+const pages = [chapter.overview, 'channels.md', ...chapter.kinds];
 const bundlesOf = (page: string): string[] =>
-  blocks(read(page), 'yaml').filter((block) => block.includes('kind: TrustBundle'));
+  blocks(readPage(`docs/${page}`), 'yaml').filter((block) => block.includes('kind: TrustBundle'));
 const examples = pages.flatMap((page) =>
   bundlesOf(page).map((block, index) => [`${page}, ${index + 1}`, page, block] as const),
 );
@@ -78,39 +73,18 @@ describe('every example of a TrustBundle is published', () => {
 });
 
 it('the patch mounts a volume where the controller writes', async () => {
-  const patch = blocks(read('targets/file.md'), 'yaml').find((block) => block.includes('StatefulSet')) ?? '';
-  const copy = scratchDirectory('patch');
-  cpSync(manifests, copy, { recursive: true });
-  writeFileSync(join(copy, 'patch.yaml'), patch);
-  const kustomization = { resources: ['base'], patches: [{ path: 'patch.yaml' }] };
-  writeFileSync(join(copy, 'kustomization.yaml'), JSON.stringify(kustomization));
-  const patched = await scene.kubectl(['kustomize', copy]);
+  const patch =
+    blocks(readPage('docs/targets/file.md'), 'yaml').find((block) => block.includes('StatefulSet')) ?? '';
+  const patched = await installedWith(scene.kubectl, patch);
   expect(patched).toContain('mountPath: /targets');
   expect(patched).toContain('mountPath: /etc/mangrove');
 });
 
 it('the policy of Gateway API names the ConfigMap and the key that are published', () => {
-  const page = read('targets/configmap.md');
+  const page = readPage('docs/targets/configmap.md');
   const policy = blocks(page, 'yaml').find((block) => block.includes('BackendTLSPolicy')) ?? '';
   const [, name = ''] = /kind: ConfigMap\n +name: (\S+)/.exec(policy) ?? [];
   expect(bundlesOf('targets/configmap.md').some((block) => block.includes(`name: ${name}\n`))).toBe(true);
 });
 
-describe.each(pages)('%s', (page) => {
-  it('names reasons that there are', () => {
-    const reasons = new Set<string>(Object.values(bundlesErrors).map(({ reason }) => reason));
-    const named = [...read(page).matchAll(/^\| `([A-Z]\w+)` \|/gm)].map(([, reason = '']) => reason);
-    if (page !== 'targets.md') expect(named.length).toBeGreaterThan(0);
-    expect(named.filter((reason) => !reasons.has(reason))).toEqual([]);
-  });
-
-  it('links to pages that there are', () => {
-    const links = [...read(page).matchAll(/\]\(([^)#]+)\)/g)].map(([, link = '']) => link);
-    expect(links.length).toBeGreaterThan(0);
-    for (const link of links) expect(read(join(page, '..', link))).not.toBe('');
-  });
-});
-
-it('every page of a kind is linked', () => {
-  for (const page of kinds) expect(read('targets.md')).toContain(`](targets/${basename(page)})`);
-});
+testPages(chapter, 'channels.md');

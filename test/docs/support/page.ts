@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '#sandbox/package-root.ts';
 
+export const docs = join(packageRoot(), 'docs');
+
 /** A document of this repository. */
 export const readPage = (path: string): string => readFileSync(join(packageRoot(), path), 'utf8');
 
