@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Anchor } from '#bundles/bundle/anchor.ts';
-import { makeBundle } from '#bundles/bundle/bundle.ts';
 import { publishedNow } from '#bundles/controller/last-published.ts';
 import { type TargetReport, unseenTarget } from '#bundles/controller/target-report.ts';
-import type { Assembly } from '#bundles/source/assembly.ts';
 import { shrinkage } from '#bundles/source/shrink.ts';
 import { MangroveError } from '#errors/error.ts';
-import { fabricatedAnchor } from '../support/fabricate.ts';
+import { fabricatedAnchor, fabricatedAssembly } from '../support/fabricate.ts';
 
 const now = 1_800_000_000_000;
 const one = fabricatedAnchor('one');
@@ -17,17 +15,7 @@ const maps = unseenTarget({ kind: 'configMap', name: 'roots' });
 const counts = { namespaces: 2, failing: 1, pending: 0, failures: [], verifiedAt: undefined };
 
 function published(...targets: readonly TargetReport[]) {
-  const bundle = makeBundle('east.test', roots);
-  const assembly: Assembly = {
-    bundle,
-    error: undefined,
-    expired: [],
-    early: [],
-    withheld: [],
-    removals: [],
-    partial: false,
-    changesAt: Number.POSITIVE_INFINITY,
-  };
+  const assembly = fabricatedAssembly(...roots);
   const before = { anchors: [], unseen: [], removals: [] };
   return publishedNow({ assembly, targets, readings: [], before, now });
 }

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Anchor } from '#bundles/bundle/anchor.ts';
+import { makeBundle } from '#bundles/bundle/bundle.ts';
+import type { Assembly } from '#bundles/source/assembly.ts';
+import { MangroveError } from '#errors/error.ts';
 
 /** An anchor value for tests of what never looks inside one; `text` stands for its bytes. */
 export function fabricatedAnchor(
@@ -15,5 +18,20 @@ export function fabricatedAnchor(
     notAfter: 4_000_000_000,
     spiffeTrustDomain: undefined,
     ...times,
+  };
+}
+
+/** What sources give of which every one was read. */
+export function fabricatedAssembly(...anchors: readonly Anchor[]): Assembly {
+  const isEmpty = anchors.length === 0;
+  return {
+    bundle: isEmpty ? undefined : makeBundle('east.test', anchors),
+    error: isEmpty ? new MangroveError('BUNDLE_EMPTY', 'nothing') : undefined,
+    expired: [],
+    early: [],
+    withheld: [],
+    removals: [],
+    partial: false,
+    changesAt: Number.POSITIVE_INFINITY,
   };
 }

@@ -5,7 +5,7 @@ import type { Assembly } from '#bundles/source/assembly.ts';
 import { channelsOf, contentFor, type PromotedSet } from '#bundles/target/channels.ts';
 import type { NamedTarget } from '#bundles/target/named-target.ts';
 import { MangroveError } from '#errors/error.ts';
-import { fabricatedAnchor } from '../support/fabricate.ts';
+import { fabricatedAnchor, fabricatedAssembly } from '../support/fabricate.ts';
 
 const trustDomain = 'east.test';
 const expiry = 2_000;
@@ -19,19 +19,7 @@ const brief = fabricatedAnchor('brief', { notAfter: expiry });
 
 const hashOf = (...anchors: Anchor[]): string => makeBundle(trustDomain, anchors).sha256;
 
-function gives(...anchors: Anchor[]): Assembly {
-  const empty = new MangroveError('BUNDLE_EMPTY', 'nothing');
-  return {
-    bundle: anchors.length === 0 ? undefined : makeBundle(trustDomain, anchors),
-    error: anchors.length === 0 ? empty : undefined,
-    expired: [],
-    early: [],
-    withheld: [],
-    removals: [],
-    partial: false,
-    changesAt: Number.POSITIVE_INFINITY,
-  };
-}
+const gives = fabricatedAssembly;
 
 const promoted = (...anchors: Anchor[]): PromotedSet => ({
   hash: hashOf(...anchors),
