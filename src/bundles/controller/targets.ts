@@ -9,7 +9,7 @@ import { retire } from '#bundles/controller/retired-target.ts';
 import { settleTarget, type TargetTools } from '#bundles/controller/target.ts';
 import { hasten, newTargetMemory, type TargetMemory } from '#bundles/controller/target-memory.ts';
 import { type TargetReport, unseenTarget } from '#bundles/controller/target-report.ts';
-import { type Channels, contentFor } from '#bundles/target/channels.ts';
+import { type Channels, contentFor, isCanary } from '#bundles/target/channels.ts';
 import { fallbackOf, hasHeld, isTold, standIn, toldOf } from '#bundles/target/fallback.ts';
 import {
   type ClusterTrustBundleTarget,
@@ -84,6 +84,17 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
     return settleTarget({ ...wish, name, target: spec, trustDomain, signal }, memory, tools);
   }
 
+  /** Canaries come last: one may be the only place that has the bytes of what was promoted while nobody ran. */
+  async function settleSingle(targets: readonly NamedTarget[], owner: string, settlement: Settlement) {
+    const reports = new Map<NamedTarget, TargetReport>();
+    const settle = async (target: ClusterTrustBundleTarget | FileTarget) =>
+      reports.set(target, await settleOne(target, owner, settlement));
+    const single = targets.filter((target) => target.kind === 'clusterTrustBundle' || target.kind === 'file');
+    await Promise.all(single.filter((target) => !isCanary(target)).map(settle));
+    await Promise.all(single.filter(isCanary).map(settle));
+    return reports;
+  }
+
   /** Of what its status tells and its specification does not: for as long as something is left, the status goes on telling. */
   function retireOthers({ object, targets }: TrustBundleEntry, signal: AbortSignal) {
     const named = new Set(targets.map(targetId));
@@ -155,13 +166,8 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
       const untold = deletes ? entry.targets.filter((target) => !isTold(target, object.status)) : [];
       const targets = entry.targets.filter((target) => !untold.includes(target));
       const placed = settlePlaced(targets, object, settlement);
-      const reports = await Promise.all(
-        targets.map(async (target) =>
-          target.kind === 'clusterTrustBundle' || target.kind === 'file'
-            ? settleOne(target, owner, settlement)
-            : placed.get(target),
-        ),
-      );
+      const single = await settleSingle(targets, owner, settlement);
+      const reports = targets.map((target) => single.get(target) ?? placed.get(target));
       if (!deletes) placements.retain(owner);
       const left = deletes ? await retireOthers(entry, settlement.signal) : [];
       return [

@@ -90,12 +90,17 @@ export function channelsOf(question: ChannelsQuestion): Channels {
   };
 }
 
+/** It holds what the sources give, promoted or not. */
+export function isCanary(target: NamedTarget): boolean {
+  return target.kind === 'clusterTrustBundle' && target.spec.channel === 'canary';
+}
+
 /** What that target should hold. */
 export function contentFor(
   target: NamedTarget,
   { canary, live }: Pick<Channels, 'canary' | 'live'>,
 ): Content {
-  return target.kind === 'clusterTrustBundle' && target.spec.channel === 'canary' ? canary : live;
+  return isCanary(target) ? canary : live;
 }
 
 function setOf({ sha256: hash, anchors }: Bundle, now: number): PromotedSet {

@@ -235,25 +235,34 @@ describe('what is promoted outlives the process that promoted it', () => {
 
   it('also when that one ended before it had written, and the sources have changed since', async () => {
     const domain = 'ended.promotion.test';
-    let isEnding = false;
-    const step = (): void => {
-      if (isEnding) throw new Error('it ends here');
+    let writes = Number.POSITIVE_INFINITY;
+    const step = (name: string): void => {
+      if (name !== 'publish/write') return;
+      writes -= 1;
+      if (writes < 0) throw new Error('it ends here');
     };
-    const first = placed.start([domain], { step: (name) => (name === 'publish/write' ? step() : undefined) });
+    const first = placed.start([domain], { step });
     const [one, two, three] = [await makeRoot(), await makeRoot(), await makeRoot()];
-    await given(first, domain, [live(domain), canary(domain)], one);
+    await given(first, domain, [canary(domain), live(domain)], one);
     first.setAuthority(domain, known(domain, two));
     await untilCanary(domain, two);
     await untilPromoted(domain, pending);
-    isEnding = true;
+    writes = 0;
     const hash = await hashOf(domain);
     await promote(domain, hash);
     await eventually(async () => (await scene.bundleOf(domain)).status?.promoted?.hash === hash);
     await scene.untilPublished(domain, one);
     await first.stop();
 
-    const second = placed.start([domain]);
+    // The canary alone has the root that was promoted. This one ends behind its first write.
+    writes = 1;
+    const second = placed.start([domain], { step });
     second.setAuthority(domain, known(domain, three));
+    await eventually(() => Promise.resolve(writes < 0));
+    await second.stop();
+
+    const third = placed.start([domain]);
+    third.setAuthority(domain, known(domain, three));
     await scene.untilPublished(domain, two);
     await untilCanary(domain, three);
     await untilPromoted(domain, pending);
