@@ -10,26 +10,22 @@ import {
   namespaces,
   trustBundles,
 } from '#kube/resource.ts';
-import type { Config } from '#ops/config-schema.ts';
 import type { StepName } from '#step.ts';
 import { approveDirectly, ask, opensslRequest, requester } from '../csr/support/requester.ts';
 import { type Installation, install, type TestServer } from '../support/installation.ts';
-import { type Death, type ReplicaProcess, startReplicaProcess } from '../support/replica-process.ts';
+import type { Death, ReplicaProcess } from '../support/replica-process.ts';
 import { violations } from './checker.ts';
 import type { Report } from './evidence.ts';
 import { readLedger } from './ledger-file.ts';
+import { type Mortals, mortals, patienceMs } from './mortals.ts';
 import type { Condition, Watcher } from './watcher.ts';
 
 /** An installation whose replicas die, and what they owe to their requesters. */
-export interface Scene {
+export interface Scene extends Pick<Mortals, 'start' | 'died'> {
   /** Creates and approves so many requests, each of a key of its own. */
   ask(count: number): Promise<void>;
   /** What an operator changes so that the step is reached at all. */
   change(step: StepName): Promise<void>;
-  /** A replica begins; it dies by itself where `death` says so. */
-  start(ordinal: number, death?: Death): Promise<ReplicaProcess>;
-  /** Until it has died at its step. */
-  died(replica: ReplicaProcess, death: Death): Promise<void>;
   /** Until everything that was asked for is answered and the authority is in service. */
   settled(): Promise<void>;
   /**
@@ -48,10 +44,6 @@ export interface Fall {
 
 /** By ordinal. */
 type Survivors = ReadonlyMap<number, ReplicaProcess>;
-
-/** A leader that was killed is succeeded within seconds, on a machine that has other things to do, too. */
-const leaderElection = { leaseDurationSeconds: 4, renewDeadlineSeconds: 3, retryPeriodSeconds: 1 };
-const patienceMs = 90_000;
 
 /**
  * @param program bundle of a replica that can be killed
@@ -73,14 +65,7 @@ export async function openScene(
   const web = await requester(on, 'web');
   const asked: string[] = [];
   let known = new Set<string>();
-  const configs = new Map<number, Promise<Config>>();
-  const hasty: Installation = { ...on, config: configOf };
-
-  function configOf(ordinal = 0): Promise<Config> {
-    const made = configs.get(ordinal) ?? on.config(ordinal).then((config) => ({ ...config, leaderElection }));
-    configs.set(ordinal, made);
-    return made;
-  }
+  const { start, died, ordinals } = mortals(on, program);
 
   function logOf(ordinal: number): string {
     const path = join(on.directory, `replica-${ordinal}.log`);
@@ -107,13 +92,8 @@ export async function openScene(
       }
       if (step === 'removal/release') await patchBundle(on, { deletionPolicy: 'Retain' });
     },
-    start: (ordinal, death) => startReplicaProcess(hasty, ordinal, death, program),
-    async died(replica, { step, count = 1 }) {
-      const ending = await Promise.race([replica.gone, sleep(patienceMs, undefined, { ref: false })]);
-      if (ending?.signal === 'SIGKILL') return;
-      const what = ending === undefined ? 'was not reached' : `ended with ${JSON.stringify(ending)} instead`;
-      throw new Error(`step ${step} × ${count} ${what}`);
-    },
+    start,
+    died,
     async settled() {
       const deadline = performance.now() + patienceMs;
       for (const name of asked) await until(deadline, () => isAnswered(on, name), `${name} is answered`);
@@ -133,8 +113,7 @@ export async function openScene(
         }),
       );
       await watcher.caughtUp();
-      const ordinals = [...configs.keys()];
-      const entries = ordinals.flatMap((ordinal) => ledgerOf(on, ordinal));
+      const entries = ordinals().flatMap((ordinal) => ledgerOf(on, ordinal));
       const fresh = entries.filter(({ serial }) => !known.has(serial));
       known = new Set(entries.map(({ serial }) => serial));
       return violations({
@@ -148,7 +127,7 @@ export async function openScene(
           fresh: fresh.filter(({ replica }) => replica === nameOf(ordinal)),
         })),
         settled: 'survivors' in end,
-        log: ordinals.map(logOf).join(''),
+        log: ordinals().map(logOf).join(''),
       });
     },
     close: () => on.stop(),
