@@ -74,11 +74,11 @@ const refused: readonly [string, Spec, string][] = [
     }),
     'retainSeconds and retainUntil exclude each other',
   ],
-  ...['2026-12-31', '2026-12-31T25:00:00Z', '2026-12-31T00:00:00', 'tomorrow', '86400'].map(
+  ...['2026-12-31', '2026-12-31T25:00:00Z', '2026-12-31T00:00:00', 'tomorrow', '86400', 'expired'].map(
     (bad): [string, Spec, string] => [
       `${bad} for a time`,
       source({ publicRoots: { from: 'mozilla' }, retainUntil: bad }),
-      'must be a time such as 2026-12-31T00:00:00Z (RFC 3339)',
+      'must be a time such as 2026-12-31T00:00:00Z (RFC 3339), or Expired',
     ],
   ),
   ...['2026-02-30T00:00:00Z', '2026-13-01T00:00:00Z', '0000-00-00T00:00:00Z'].map(
@@ -118,7 +118,7 @@ describe('a source is refused by the API server and by the parser in the same wo
         { inline: { name: 'partner', pem }, retainSeconds: 86_400 },
         { file: { name: 'corporate' }, include: [print], retainUntil: '2024-02-29T23:59:59.5+02:00' },
         { clusterTrustBundle: { signerName: 'a.b/c', selector }, exclude: [print] },
-        { clusterTrustBundle: { name: 'a.b:c:d' } },
+        { clusterTrustBundle: { name: 'a.b:c:d' }, retainUntil: 'Expired' },
         { publicRoots: { from: 'system' } },
       ),
     ],

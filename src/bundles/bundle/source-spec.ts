@@ -55,15 +55,15 @@ const fingerprintsField = z
   .optional();
 
 /** Not of the format date-time: with it a CEL rule would get no text, and the API server lets in the 25th hour. */
-const momentField = withRules(z.string().max(64), [
+const retainUntilField = withRules(z.string().max(64), [
   matching(
-    '^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$',
-    'must be a time such as 2026-12-31T00:00:00Z (RFC 3339)',
+    '^(Expired|[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))$',
+    'must be a time such as 2026-12-31T00:00:00Z (RFC 3339), or Expired',
   ),
   {
-    cel: "timestamp(self) > timestamp('1970-01-01T00:00:00Z')",
+    cel: "self == 'Expired' || timestamp(self) > timestamp('1970-01-01T00:00:00Z')",
     message: 'must be a day that the calendar has',
-    holds: (text) => isMoment(text),
+    holds: (text) => text === 'Expired' || isMoment(text),
   },
 ]);
 
@@ -156,9 +156,11 @@ const sourceFields = z.object({
     .max(maxSeconds)
     .optional()
     .describe('How long a root stays after it vanished from the source; 0 when absent.'),
-  retainUntil: momentField
+  retainUntil: retainUntilField
     .optional()
-    .describe('Or until when, such as 2026-12-31T00:00:00Z (RFC 3339); what vanishes later leaves at once.'),
+    .describe(
+      'Or until when, such as 2026-12-31T00:00:00Z (RFC 3339); what vanishes later leaves at once. Expired: until the root itself has expired, when nothing that chains to it is valid any more.',
+    ),
   include: fingerprintsField.describe('Only these of its roots.'),
   exclude: fingerprintsField.describe('None of these of its roots.'),
 });

@@ -40,8 +40,8 @@ export function sourcesOf(owner: string, spec: TrustBundleSpec, places: SourcePl
 
 function sourceOf(spec: SourceSpec, reader: Reader, places: SourcePlaces): Source {
   const { kind, name } = sourceKey(spec);
-  const { optional, keepLastSeconds, retainSeconds = 0, include, exclude } = spec;
-  const retainUntil = spec.retainUntil === undefined ? undefined : Date.parse(spec.retainUntil);
+  const { optional, keepLastSeconds, retainSeconds = 0, retainUntil: until, include, exclude } = spec;
+  const retainUntil = until === undefined || until === 'Expired' ? until : Date.parse(until);
   return {
     name: `${kind}/${name}`,
     terms: { optional, keepLastSeconds, retainSeconds, retainUntil, include, exclude },

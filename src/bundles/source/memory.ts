@@ -128,7 +128,10 @@ function stay(
   now: number,
 ) {
   const since = ({ sha256 }: Anchor): number => vanishedAt.get(sha256) ?? now;
-  const end = (anchor: Anchor): number => retainUntil ?? since(anchor) + retainSeconds * 1000;
+  const end = (anchor: Anchor): number =>
+    retainUntil === 'Expired'
+      ? (anchor.notAfter + 1) * 1000
+      : (retainUntil ?? since(anchor) + retainSeconds * 1000);
   const anchors = gone.filter((anchor) => now < end(anchor));
   const vanished = new Map(anchors.map((anchor) => [anchor.sha256, since(anchor)]));
   return { anchors, vanished, changesAt: Math.min(...anchors.map(end), Number.POSITIVE_INFINITY) };

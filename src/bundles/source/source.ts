@@ -8,8 +8,8 @@ export interface SourceTerms {
   readonly keepLastSeconds: number | undefined;
   /** So long an anchor stays after it vanished. */
   readonly retainSeconds: number;
-  /** Or until this moment, wall clock, ms. */
-  readonly retainUntil?: number | undefined;
+  /** Or until this moment, wall clock, ms; or until it has expired itself, when nothing that chains to it is valid any more. */
+  readonly retainUntil?: number | 'Expired' | undefined;
   /** Fingerprints: only these, or none of these. */
   readonly include?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordingLog } from '../../kube/lab.ts';
 import { apply, roleBinding, sourcesRole } from '../support/permissions.ts';
-import { conditionOf, eventually } from '../support/publisher.ts';
+import { conditionOf, eventually, trustBundle } from '../support/publisher.ts';
 import { makeRoot, pem } from '../support/roots.ts';
 import { known, type OpenScene, openScene } from '../support/scene.ts';
 import { privateKeyPem, rootPem, type Sources, sourcesOf } from '../support/sources.ts';
@@ -151,6 +152,35 @@ describe('a ConfigMap', () => {
     await scene.untilPublished(domain, own, one, two);
     await scene.untilPublished(domain, own, two);
     expect(Date.now()).toBeGreaterThanOrEqual(until - 1_000);
+    await untilReady(domain);
+  });
+
+  it('retains a root that vanished until it has expired, unless it is excluded', async () => {
+    const domain = 'expired.objects.test';
+    const notAfter = new Date(Date.now() + 12_000);
+    const [brief, [one, onePem], [two, twoPem]] = [
+      await makeRoot({ notAfter }),
+      await rootPem(),
+      await rootPem(),
+    ];
+    await sources.configMap('expired', { 'ca.crt': pem(brief) + onePem + twoPem });
+    const source = { configMap: { name: 'expired' }, retainUntil: 'Expired' } as const;
+    const publisher = sources.start(domain);
+    const own = await sources.beside(publisher, domain, source);
+    await scene.untilPublished(domain, own, brief, one, two);
+    await sources.configMap('expired', { 'ca.crt': onePem });
+    await eventually(async () => {
+      const { status } = await scene.bundleOf(domain);
+      return status?.anchors?.filter(({ vanishedTime }) => vanishedTime !== undefined).length === 2;
+    });
+    await scene.untilPublished(domain, own, brief, one, two);
+    const exclude = [createHash('sha256').update(two).digest('hex')];
+    const excluding = [{ authority: { name: domain } }, { ...source, exclude }];
+    await apply(scene.kubectl, trustBundle(domain, [], { sources: excluding }));
+    await scene.untilPublished(domain, own, brief, one);
+    expect(Date.now()).toBeLessThan(notAfter.getTime());
+    await scene.untilPublished(domain, own, one);
+    expect(Date.now()).toBeGreaterThan(notAfter.getTime() - 1_000);
     await untilReady(domain);
   });
 

@@ -260,6 +260,22 @@ describe('the terms of a source', () => {
       expect(await anchorsOf(memory, terms, [])).toMatchObject({ anchors: [], changesAt: never });
     });
 
+    it('is the end of the root itself where the terms say Expired, whenever it vanishes', async () => {
+      const brief = fabricatedAnchor('brief', { notAfter: 20 });
+      const memory = newMemory();
+      const expired = { retainUntil: 'Expired' } as const;
+      await anchorsOf(memory, expired, [one, brief]);
+      now = 20_999;
+      expect(await anchorsOf(memory, expired, [one])).toMatchObject({
+        anchors: [one, brief],
+        vanished: new Map([[brief.sha256, 20_999]]),
+        changesAt: 21_000,
+      });
+      now = 21_000;
+      const gone = { anchors: [one], vanished: new Map(), changesAt: never };
+      expect(await anchorsOf(memory, expired, [one])).toMatchObject(gone);
+    });
+
     it('lets leave at once what vanishes later', async () => {
       const memory = newMemory();
       now = 20_000;
