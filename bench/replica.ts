@@ -26,7 +26,8 @@ export async function replicas(on: Installation): Promise<() => Replica> {
   const port = await freePort();
   const path = join(on.directory, 'mangrove.json');
   // No other replica is on this control plane: it handles all that there is, as it does when it is installed.
-  const alone = { ...(await on.config()), authorities: undefined, http: { host: '127.0.0.1', port } };
+  const everything = { authorities: undefined, bundlesWithoutAuthority: 'handle' };
+  const alone = { ...(await on.config()), ...everything, http: { host: '127.0.0.1', port } };
   writeFileSync(path, JSON.stringify(alone));
   const url = `http://127.0.0.1:${port}`;
   return () => {

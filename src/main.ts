@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { countPublishedRoots, ensureAuthorityBundle } from '#bundles/controller/authority-bundle.ts';
 import { describeEvidence } from '#bundles/controller/verify.ts';
 import { startBundleController } from '#bundles/controller.ts';
@@ -17,6 +16,7 @@ import { createSigners } from '#ca/issuance/controller/signers.ts';
 import { newSerial, pooled, replicaByte } from '#ca/issuance/serial.ts';
 import { webCrypto } from '#ca/keys/web-crypto.ts';
 import type { MangroveError } from '#errors/error.ts';
+import { handledBy } from '#handled.ts';
 import { createKubeClient } from '#kube/client.ts';
 import { type Clock, pause, systemClock } from '#kube/clock.ts';
 import { ignoreNotFound } from '#kube/error.ts';
@@ -84,7 +84,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     ending: ending.signal,
   };
 
-  const handles = (name: string): boolean => config.authorities?.includes(name) ?? true;
+  const { authority: handles, bundle: handlesBundle } = handledBy(config);
   const authorities = observe<CertificateAuthority>(base, certificateAuthorities, (raw) => raw);
   const authoritySecrets = observe<PartialObjectMetadata>(base, secrets, (raw) => raw, {
     namespace: config.namespace,
@@ -193,7 +193,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     namespace: config.namespace,
     ready: listed.then(() => Promise.allSettled(handled().map((raw) => readRoots(raw, rootsOf)))),
     isLeader: () => election.isLeader(),
-    handles: ({ spec }) => publishes(spec, config),
+    handles: handlesBundle,
     onTrustBundle: (names) => names.filter(handles).forEach((name) => queues.authority.add(name)),
     events,
     log,
@@ -291,13 +291,6 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
   }
   let stopped: Promise<void> | undefined;
   return { health, refused: versions.refused, stop: () => (stopped ??= stop()) };
-}
-
-/** A replica that is for some CertificateAuthorities only leaves TrustBundles without one of them to the others. */
-function publishes({ sources }: TrustBundle['spec'], { authorities }: Config): boolean {
-  if (authorities === undefined) return true;
-  const named = sources.flatMap(({ authority }) => (authority === undefined ? [] : [authority.name]));
-  return named.length > 0 && named.every((name) => authorities.includes(name));
 }
 
 function sameSpec(previous: AnyObject, current: AnyObject): boolean {

@@ -24,7 +24,9 @@ export function controllerCommand(): Command {
       process.exit(1);
     });
     const mangrove = await startMangrove({ config, log, version: productVersion });
-    log.info({ port: mangrove.health.port, namespace: config.namespace }, 'mangrove started');
+    const { namespace, authorities = 'all', bundlesWithoutAuthority } = config;
+    const { port } = mangrove.health;
+    log.info({ port, namespace, authorities, bundlesWithoutAuthority }, 'mangrove started');
     const end = await Promise.race([ended, mangrove.refused]);
     const refusal = end instanceof MangroveError ? end : undefined;
     if (refusal === undefined) log.info({ signal: end }, 'draining');

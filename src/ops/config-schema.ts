@@ -69,7 +69,13 @@ export const configSchema = z.strictObject({
     .max(64)
     .optional()
     .describe(
-      'Names of the CertificateAuthorities to handle, and with them the TrustBundles that read no other. Without it, all of them.',
+      'Names of the CertificateAuthorities to handle, and with them the TrustBundles that read no other. Without it, all of them. A TrustBundle that reads one that is named and another that is not is left alone.',
+    ),
+  bundlesWithoutAuthority: z
+    .enum(['handle', 'leave'])
+    .default('handle')
+    .describe(
+      'What becomes of TrustBundles that read no CertificateAuthority. Of several installations in one cluster one handles them and the others leave them: two would write the same objects.',
     ),
   sources: z
     .strictObject({

@@ -23,6 +23,7 @@ describe('a configuration', () => {
     expect(parseConfig('replica: mangrove-0', nothing)).toEqual({
       replica: 'mangrove-0',
       namespace: 'mangrove-system',
+      bundlesWithoutAuthority: 'handle',
       sources: { namespace: 'mangrove-trust', directory: '/sources' },
       targets: { directory: '/targets' },
       ledger: { path: '/var/lib/mangrove/ledger.db' },

@@ -110,6 +110,8 @@ export async function install(server: TestServer, components: readonly string[] 
       namespace,
       kubeconfig: kubeconfigOf({ tokenFile: path }),
       authorities: [authority],
+      // Those of other tests on the same server.
+      bundlesWithoutAuthority: 'leave',
       sources: { namespace: sources, directory: join(directory, 'sources') },
       targets: { directory: join(directory, 'targets') },
       ledger: { path: join(directory, `${pod.name}.db`) },
