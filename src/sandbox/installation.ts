@@ -14,9 +14,15 @@ export interface ReplicaPod {
   readonly uid: string;
 }
 
-/** Installs Mangrove as a user would, and the one CertificateAuthority of a sandbox. */
+/** A sandbox is for trying: every kind of target may be written there. */
+const components = ['configmap-targets', 'secret-targets', 'target-deletion'];
+
+/** Installs Mangrove as a user would, with every component, and the one CertificateAuthority of a sandbox. */
 export async function install(kubectl: Kubectl, trustDomain: string): Promise<void> {
-  await kubectl(['apply', '--server-side', '-k', join(packageRoot(), 'manifests')]);
+  const manifests = join(packageRoot(), 'manifests');
+  await kubectl(['apply', '--server-side', '-k', manifests]);
+  const rights = components.map((component) => join(manifests, 'components', component, 'cluster-role.yaml'));
+  await kubectl(['apply', '--server-side', ...rights.map((file) => `--filename=${file}`)]);
   await kubectl([
     'wait',
     '--for=condition=Established',

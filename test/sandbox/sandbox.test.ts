@@ -78,6 +78,37 @@ describe('two clusters, detached', () => {
     expect(east).not.toBe(west);
   });
 
+  test('ConfigMaps and Secrets with the roots can be had at once, and taken away again', async () => {
+    const bundle = ['trustbundle', 'west.test'];
+    const patch = (spec: object) =>
+      kubectl('west', 'patch', ...bundle, '--type=merge', '--patch', JSON.stringify({ spec }));
+    const placed = () =>
+      kubectl(
+        'west',
+        'get',
+        'configmap,secret',
+        '-n',
+        'default',
+        '-l',
+        'mangrove.dev/trust-bundle',
+        '-o',
+        'name',
+      );
+    const clusterTrustBundle = { signerName: 'mangrove.dev/workload' };
+    const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': 'default' } };
+    await patch({
+      targets: [
+        { clusterTrustBundle },
+        { configMap: { name: 'roots', namespaceSelector } },
+        { secret: { name: 'roots', namespaceSelector } },
+      ],
+      deletionPolicy: 'Delete',
+    });
+    await expect.poll(placed, { timeout: 30_000 }).toBe('configmap/roots\nsecret/roots\n');
+    await patch({ targets: [{ clusterTrustBundle }] });
+    await expect.poll(placed, { timeout: 30_000 }).toBe('');
+  });
+
   test('the controller acts as its service account with a token bound to its pod, never as an administrator', () => {
     const events = readFileSync(join(directory, 'east', 'audit.log'), 'utf8')
       .trim()
