@@ -10,7 +10,7 @@ import {
   verdictIn,
 } from '#bundles/controller/entry.ts';
 import { isEnding } from '#bundles/controller/finalizer.ts';
-import { heldElsewhere } from '#bundles/controller/held-elsewhere.ts';
+import { heldElsewhere, heldFromBefore } from '#bundles/controller/held-elsewhere.ts';
 import { startPlacements } from '#bundles/controller/placement/placements.ts';
 import { createReconciler } from '#bundles/controller/reconcile.ts';
 import { createGate } from '#bundles/controller/selection.ts';
@@ -172,6 +172,8 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     announcer,
     elsewhere: (targets, fingerprints, signal) =>
       heldElsewhere(targets, fingerprints, { client, reserved, directory, signal }),
+    fromBefore: (targets, trustDomain, signal) =>
+      heldFromBefore(targets, trustDomain, { client, reserved, directory, signal }),
     verifyMs: timing.verifyMs,
   });
 

@@ -1,8 +1,9 @@
-import { readPlaced } from '#bundles/controller/placement/read.ts';
+import { type ReadObject, readPlaced } from '#bundles/controller/placement/read.ts';
 import { readPublishedFile } from '#bundles/controller/target-file.ts';
 import { selectedNamespaces } from '#bundles/controller/verify-placements.ts';
 import { formats } from '#bundles/format/format.ts';
 import type { FileTarget, NamedTarget, PlacementTarget } from '#bundles/target/named-target.ts';
+import { isPublishedFor } from '#bundles/target/ownership.ts';
 import { errorCode } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { encodePem } from '#x509/pem.ts';
@@ -48,7 +49,32 @@ export async function heldElsewhere(
       }).catch(ignoreForbidden);
     }
   }
-  return [...found.values()].map((der) => encodePem('CERTIFICATE', der)).join('');
+  return pemOf(found);
+}
+
+/**
+ * PEM of what stands in namespaces of an earlier TrustBundle of this trust domain: of each target as the first object has it that is marked.
+ * A file carries no mark. Throws KubeError.
+ */
+export async function heldFromBefore(
+  targets: readonly NamedTarget[],
+  trustDomain: string,
+  tools: HeldElsewhereTools,
+): Promise<string> {
+  const found = new Map<string, Buffer>();
+  for (const target of targets) {
+    if (target.kind === 'file' || target.kind === 'clusterTrustBundle') continue;
+    await visit(target, tools, (held, object) => {
+      if (object === undefined || !isPublishedFor(trustDomain, object)) return true;
+      for (const [sha256, der] of held) found.set(sha256, der);
+      return false;
+    }).catch(ignoreForbidden);
+  }
+  return pemOf(found);
+}
+
+function pemOf(held: Held): string {
+  return [...held.values()].map((der) => encodePem('CERTIFICATE', der)).join('');
 }
 
 /** A file that cannot be read holds nothing: its own target says why. */
@@ -58,11 +84,11 @@ async function heldByFile({ name, spec }: FileTarget, { directory }: HeldElsewhe
   return held ?? new Map();
 }
 
-/** @param look false when that is enough */
+/** @param look false when that is enough; undefined: nothing stands there */
 async function visit(
   target: PlacementTarget,
   { client, reserved, signal }: HeldElsewhereTools,
-  look: (held: Held) => boolean,
+  look: (held: Held, object: ReadObject | undefined) => boolean,
 ): Promise<void> {
   const { kind, name, spec } = target;
   const selected = [...(await selectedNamespaces({ client, target, reserved, signal }))].toSorted();
@@ -74,7 +100,7 @@ async function visit(
     );
     for (const object of objects) {
       const texts = spec.keys.map(({ key, format }) => formats[format].decode(object?.data.get(key) ?? ''));
-      if (!look(new Map(texts.flatMap((held) => [...(held ?? [])])))) return;
+      if (!look(new Map(texts.flatMap((held) => [...(held ?? [])])), object)) return;
     }
   }
 }

@@ -41,15 +41,23 @@ export function missingFrom(status: TrustBundleStatus | undefined, shown: ShownR
   return [...new Set(missing.map(({ sha256 }) => sha256))];
 }
 
-/** What was published last, by the status, with the bytes that the targets show. */
+/**
+ * What was published last, by the status, with the bytes that the targets show.
+ * @param inherited what stood in the targets before this TrustBundle published anything
+ */
 export function recallPublished(
   status: TrustBundleStatus | undefined,
   shown: ShownRoots,
+  inherited: ShownRoots,
   now: number,
 ): LastPublished {
+  if (status?.anchors === undefined) {
+    const kept = [...inherited.values()].map((anchor) => ({ anchor, source: '', withheld: false, since: 0 }));
+    return { anchors: kept, unseen: [], removals: recallRemovals(status) };
+  }
   const anchors: Published[] = [];
   const unseen: LastPublished['unseen'][number][] = [];
-  for (const { sha256, source, notAfter, since: joined, withheldTime } of status?.anchors ?? []) {
+  for (const { sha256, source, notAfter, since: joined, withheldTime } of status.anchors) {
     const since = joined === undefined ? 0 : Date.parse(joined);
     const anchor = shown.get(sha256);
     if (anchor !== undefined) anchors.push({ anchor, source, withheld: withheldTime !== undefined, since });

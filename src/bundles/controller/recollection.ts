@@ -2,8 +2,10 @@ import type { Anchor } from '#bundles/bundle/anchor.ts';
 import type { TrustBundleEntry } from '#bundles/controller/entry.ts';
 import { missingFrom, type ShownRoots, shownRoots } from '#bundles/controller/recall.ts';
 import type { ServedApi } from '#bundles/controller/served-api.ts';
+import { isCanary } from '#bundles/target/channels.ts';
 import { OWNER_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
 import type { NamedTarget } from '#bundles/target/named-target.ts';
+import { isPublishedFor } from '#bundles/target/ownership.ts';
 import { MangroveError } from '#errors/error.ts';
 
 export interface RecollectionOptions {
@@ -12,6 +14,12 @@ export interface RecollectionOptions {
   readonly elsewhere: (
     targets: readonly NamedTarget[],
     fingerprints: readonly string[],
+    signal: AbortSignal,
+  ) => Promise<string>;
+  /** PEM of what stands in namespaces of an earlier TrustBundle of the same trust domain. */
+  readonly fromBefore: (
+    targets: readonly NamedTarget[],
+    trustDomain: string,
     signal: AbortSignal,
   ) => Promise<string>;
   /** Wall clock, ms. */
@@ -35,16 +43,22 @@ export interface Recollection {
   ): Promise<unknown>;
   /** As of the last refresh; made when first asked for. */
   shown(): ShownRoots;
+  /**
+   * What live targets held when a TrustBundle was first seen that had published nothing yet: one of the same name that was deleted and has
+   * left them behind. Who trusts them knows nothing of the difference.
+   */
+  inherited(): ShownRoots;
   /** Somebody may put back by hand what nothing held: other targets are looked at again, but not without pause. */
   lookAgain(): void;
 }
 
 export function createRecollection(options: RecollectionOptions): Recollection {
-  const { api, elsewhere, now, againMs, monotonic } = options;
+  const { api, elsewhere, fromBefore, now, againMs, monotonic } = options;
   /** What no watch of a target shows; undefined until it was looked for. */
   let found: ShownRoots | undefined;
   let lookedAt = 0;
   let shown: () => ShownRoots = () => new Map();
+  let inherited: ShownRoots = new Map();
 
   /** What the TrustBundle publishes, or has published before its targets changed. */
   function watched({ object, targets }: TrustBundleEntry): string[] {
@@ -55,6 +69,24 @@ export function createRecollection(options: RecollectionOptions): Recollection {
         names.has(name) || annotations[OWNER_ANNOTATION] === object.metadata.name,
     );
     return own.map(({ spec }) => spec.trustBundle);
+  }
+
+  /** Undefined while the ClusterTrustBundles among them are not listed. Throws KubeError. */
+  async function inherit(
+    { object, spec, targets }: TrustBundleEntry,
+    signal: AbortSignal,
+  ): Promise<ShownRoots | undefined> {
+    if (spec === undefined || object.status?.anchors !== undefined) return new Map();
+    const { trustDomain } = spec;
+    const live = targets.filter((target) => !isCanary(target));
+    const names = live.filter(({ kind }) => kind === 'clusterTrustBundle').map(({ name }) => name);
+    const cache = api.cache();
+    if (names.length > 0 && cache === undefined && !api.isAbsent()) return undefined;
+    const kept = names
+      .map((name) => cache?.get(undefined, name))
+      .filter((bundle) => bundle !== undefined && isPublishedFor(trustDomain, bundle));
+    const texts = kept.map((bundle) => bundle?.spec.trustBundle ?? '');
+    return shownRoots([...texts, await fromBefore(live, trustDomain, signal)]);
   }
 
   function unlisted(): unknown {
@@ -91,12 +123,18 @@ export function createRecollection(options: RecollectionOptions): Recollection {
       };
       look();
       if (found !== undefined) return undefined;
-      found = await find(entry, given, signal);
+      const before = await inherit(entry, signal);
+      if (before === undefined) return unlisted();
+      inherited = before;
+      const known = await find(entry, given, signal);
+      // Withheld from now on, and by then no place may show their bytes.
+      found = known === undefined ? undefined : new Map([...before, ...known]);
       lookedAt = monotonic();
       look();
       return found === undefined ? unlisted() : undefined;
     },
     shown: () => shown(),
+    inherited: () => inherited,
     lookAgain() {
       if (monotonic() - lookedAt >= againMs) found = undefined;
     },

@@ -32,7 +32,7 @@ import type { ReconcileResult } from '#kube/controller.ts';
 import { ignoreNotFound, isNotFound } from '#kube/error.ts';
 import { trustBundles } from '#kube/resource.ts';
 
-export interface ReconcilerOptions extends Pick<RecollectionOptions, 'elsewhere'> {
+export interface ReconcilerOptions extends Pick<RecollectionOptions, 'elsewhere' | 'fromBefore'> {
   readonly bundles: TrustBundleCache;
   readonly tools: TargetTools;
   readonly places: SourcePlaces;
@@ -82,6 +82,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const recollection = createRecollection({
       api,
       elsewhere: options.elsewhere,
+      fromBefore: options.fromBefore,
       now: () => clock.wall(),
       againMs: verifyMs,
       monotonic: () => clock.monotonic(),
@@ -126,7 +127,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const blind = await memory.recollection.refresh(entry, given, signal);
     const readings = await (blind === undefined ? memory.sources : passing(trustDomain)).read(sources);
     const now = clock.wall();
-    const before = memory.before ?? recallPublished(object.status, memory.recollection.shown(), now);
+    const { recollection } = memory;
+    const before =
+      memory.before ?? recallPublished(object.status, recollection.shown(), recollection.inherited(), now);
     const consent = consentOf(object.metadata.annotations);
     const assembled = assemble(trustDomain, readings, Math.floor(now / 1000), {
       before,

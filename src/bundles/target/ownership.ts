@@ -49,6 +49,11 @@ export function requireOwned(object: Marked, claimant: Claimant, what: string): 
   throw foreign(what, 'exists and was not made by Mangrove');
 }
 
+/** Whether Mangrove made it for that trust domain, or took it over: what it holds has been published. */
+export function isPublishedFor(trustDomain: string, { metadata: { annotations = {} } }: Marked): boolean {
+  return annotations[OWNER_ANNOTATION] !== undefined && annotations[TRUST_DOMAIN_ANNOTATION] === trustDomain;
+}
+
 function foreign(what: string, why: string): MangroveError {
   return new MangroveError('BUNDLE_TARGET_FOREIGN', `${what} ${why}`);
 }

@@ -112,7 +112,14 @@ describe('what was published before the start', () => {
       anchor(other, 'authority/mesh'),
     ];
     const removals = [{ sha256: 'x', since: gone, time: at }];
-    expect(recallPublished(status({ anchors, removals }), shownRoots([published(one)]), now)).toEqual({
+    expect(
+      recallPublished(
+        status({ anchors, removals }),
+        shownRoots([published(one)]),
+        shownRoots([published(two)]),
+        now,
+      ),
+    ).toEqual({
       anchors: [
         {
           anchor: parseAnchor(one, ''),
@@ -124,5 +131,21 @@ describe('what was published before the start', () => {
       unseen: [{ sha256: sha256(two), since: 0 }],
       removals: [{ sha256: 'x', since: Date.parse(gone), at: Date.parse(at) }],
     });
+  });
+
+  it('is what stood in the targets where the status tells of nothing yet', () => {
+    const inherited = [one, two].map((root) => ({
+      anchor: parseAnchor(root, ''),
+      source: '',
+      withheld: false,
+      since: 0,
+    }));
+    for (const nothing of [undefined, { conditions: [] }]) {
+      expect(recallPublished(nothing, shownRoots([]), shownRoots([published(one, two)]), now)).toEqual({
+        anchors: inherited,
+        unseen: [],
+        removals: [],
+      });
+    }
   });
 });
