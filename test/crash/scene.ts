@@ -65,7 +65,7 @@ export async function openScene(
   const web = await requester(on, 'web');
   const asked: string[] = [];
   let known = new Set<string>();
-  const { start, died, ordinals } = mortals(on, program);
+  const replicas = mortals(on, program);
 
   function logOf(ordinal: number): string {
     const path = join(on.directory, `replica-${ordinal}.log`);
@@ -92,8 +92,8 @@ export async function openScene(
       }
       if (step === 'removal/release') await patchBundle(on, { deletionPolicy: 'Retain' });
     },
-    start,
-    died,
+    start: (ordinal, death) => replicas.start(ordinal, death),
+    died: (replica, death) => replicas.died(replica, death),
     async settled() {
       const deadline = performance.now() + patienceMs;
       for (const name of asked) await until(deadline, () => isAnswered(on, name), `${name} is answered`);
@@ -113,7 +113,7 @@ export async function openScene(
         }),
       );
       await watcher.caughtUp();
-      const entries = ordinals().flatMap((ordinal) => ledgerOf(on, ordinal));
+      const entries = replicas.ordinals().flatMap((ordinal) => ledgerOf(on, ordinal));
       const fresh = entries.filter(({ serial }) => !known.has(serial));
       known = new Set(entries.map(({ serial }) => serial));
       return violations({
@@ -127,7 +127,7 @@ export async function openScene(
           fresh: fresh.filter(({ replica }) => replica === nameOf(ordinal)),
         })),
         settled: 'survivors' in end,
-        log: ordinals().map(logOf).join(''),
+        log: replicas.ordinals().map(logOf).join(''),
       });
     },
     close: () => on.stop(),
