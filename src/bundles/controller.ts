@@ -172,8 +172,8 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     announcer,
     elsewhere: (targets, fingerprints, signal) =>
       heldElsewhere(targets, fingerprints, { client, reserved, directory, signal }),
-    fromBefore: (targets, trustDomain, signal) =>
-      heldFromBefore(targets, trustDomain, { client, reserved, directory, signal }),
+    fromBefore: (targets, claimant, signal) =>
+      heldFromBefore(targets, claimant, { client, reserved, directory, signal }),
     verifyMs: timing.verifyMs,
   });
 

@@ -3,7 +3,7 @@ import { readPublishedFile } from '#bundles/controller/target-file.ts';
 import { selectedNamespaces } from '#bundles/controller/verify-placements.ts';
 import { formats } from '#bundles/format/format.ts';
 import type { FileTarget, NamedTarget, PlacementTarget } from '#bundles/target/named-target.ts';
-import { isPublishedFor } from '#bundles/target/ownership.ts';
+import { type Claimant, isPublishedBy } from '#bundles/target/ownership.ts';
 import { errorCode } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { encodePem } from '#x509/pem.ts';
@@ -53,19 +53,19 @@ export async function heldElsewhere(
 }
 
 /**
- * PEM of what stands in namespaces of an earlier TrustBundle of this trust domain: of each target as the first object has it that is marked.
+ * PEM of what stands in namespaces of an earlier TrustBundle of this name: of each target as the first object has it that is marked.
  * A file carries no mark. Throws KubeError.
  */
 export async function heldFromBefore(
   targets: readonly NamedTarget[],
-  trustDomain: string,
+  claimant: Pick<Claimant, 'name' | 'trustDomain'>,
   tools: HeldElsewhereTools,
 ): Promise<string> {
   const found = new Map<string, Buffer>();
   for (const target of targets) {
     if (target.kind === 'file' || target.kind === 'clusterTrustBundle') continue;
     await visit(target, tools, (held, object) => {
-      if (object === undefined || !isPublishedFor(trustDomain, object)) return true;
+      if (object === undefined || !isPublishedBy(claimant, object)) return true;
       for (const [sha256, der] of held) found.set(sha256, der);
       return false;
     }).catch(ignoreForbidden);

@@ -5,7 +5,7 @@ import type { ServedApi } from '#bundles/controller/served-api.ts';
 import { isCanary } from '#bundles/target/channels.ts';
 import { OWNER_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
 import type { NamedTarget } from '#bundles/target/named-target.ts';
-import { isPublishedFor } from '#bundles/target/ownership.ts';
+import { type Claimant, isPublishedBy } from '#bundles/target/ownership.ts';
 import { MangroveError } from '#errors/error.ts';
 
 export interface RecollectionOptions {
@@ -16,10 +16,10 @@ export interface RecollectionOptions {
     fingerprints: readonly string[],
     signal: AbortSignal,
   ) => Promise<string>;
-  /** PEM of what stands in namespaces of an earlier TrustBundle of the same trust domain. */
+  /** PEM of what stands in namespaces of an earlier TrustBundle of the same name and trust domain. */
   readonly fromBefore: (
     targets: readonly NamedTarget[],
-    trustDomain: string,
+    claimant: Pick<Claimant, 'name' | 'trustDomain'>,
     signal: AbortSignal,
   ) => Promise<string>;
   /** Wall clock, ms. */
@@ -77,16 +77,16 @@ export function createRecollection(options: RecollectionOptions): Recollection {
     signal: AbortSignal,
   ): Promise<ShownRoots | undefined> {
     if (spec === undefined || object.status?.anchors !== undefined) return new Map();
-    const { trustDomain } = spec;
+    const claimant = { name: object.metadata.name, trustDomain: spec.trustDomain };
     const live = targets.filter((target) => !isCanary(target));
     const names = live.filter(({ kind }) => kind === 'clusterTrustBundle').map(({ name }) => name);
     const cache = api.cache();
     if (names.length > 0 && cache === undefined && !api.isAbsent()) return undefined;
     const kept = names
       .map((name) => cache?.get(undefined, name))
-      .filter((bundle) => bundle !== undefined && isPublishedFor(trustDomain, bundle));
+      .filter((bundle) => bundle !== undefined && isPublishedBy(claimant, bundle));
     const texts = kept.map((bundle) => bundle?.spec.trustBundle ?? '');
-    return shownRoots([...texts, await fromBefore(live, trustDomain, signal)]);
+    return shownRoots([...texts, await fromBefore(live, claimant, signal)]);
   }
 
   function unlisted(): unknown {

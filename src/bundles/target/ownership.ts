@@ -49,9 +49,12 @@ export function requireOwned(object: Marked, claimant: Claimant, what: string): 
   throw foreign(what, 'exists and was not made by Mangrove');
 }
 
-/** Whether Mangrove made it for that trust domain, or took it over: what it holds has been published. */
-export function isPublishedFor(trustDomain: string, { metadata: { annotations = {} } }: Marked): boolean {
-  return annotations[OWNER_ANNOTATION] !== undefined && annotations[TRUST_DOMAIN_ANNOTATION] === trustDomain;
+/** Whether a TrustBundle of that very name and trust domain has published what it holds: this one, or one that was deleted. */
+export function isPublishedBy(
+  { name, trustDomain }: Pick<Claimant, 'name' | 'trustDomain'>,
+  { metadata: { annotations = {} } }: Marked,
+): boolean {
+  return annotations[OWNER_ANNOTATION] === name && annotations[TRUST_DOMAIN_ANNOTATION] === trustDomain;
 }
 
 function foreign(what: string, why: string): MangroveError {
