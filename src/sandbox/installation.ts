@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Kubectl } from '#sandbox/kubectl.ts';
 import { packageRoot } from '#sandbox/package-root.ts';
@@ -14,14 +15,13 @@ export interface ReplicaPod {
   readonly uid: string;
 }
 
-/** A sandbox is for trying: every kind of target may be written there. */
-const components = ['configmap-targets', 'secret-targets', 'target-deletion'];
-
 /** Installs Mangrove as a user would, with every component, and the one CertificateAuthority of a sandbox. */
 export async function install(kubectl: Kubectl, trustDomain: string): Promise<void> {
   const manifests = join(packageRoot(), 'manifests');
   await kubectl(['apply', '--server-side', '-k', manifests]);
-  const rights = components.map((component) => join(manifests, 'components', component, 'cluster-role.yaml'));
+  // A sandbox is for trying: every kind of target may be written, and deleted, there.
+  const components = await readdir(join(manifests, 'components'));
+  const rights = components.map((name) => join(manifests, 'components', name, 'cluster-role.yaml'));
   await kubectl(['apply', '--server-side', ...rights.map((file) => `--filename=${file}`)]);
   await kubectl([
     'wait',
