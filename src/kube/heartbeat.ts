@@ -87,7 +87,7 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
   }
 
   function read(): Promise<Lease | undefined> {
-    return client.get<Lease>(leases, name, { namespace, signal }).catch(ignoreNotFound);
+    return client.get<Lease>(leases, name, { namespace, signal, urgent: true }).catch(ignoreNotFound);
   }
 
   async function write(): Promise<void> {
@@ -95,8 +95,8 @@ export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
     // Whatever becomes of this write, only its answer says what stands there.
     known = undefined;
     known = await (lease === undefined
-      ? client.create(leases, await next(undefined), { signal })
-      : client.update(leases, await next(lease), { signal }));
+      ? client.create(leases, await next(undefined), { signal, urgent: true })
+      : client.update(leases, await next(lease), { signal, urgent: true }));
   }
 
   async function beat(): Promise<void> {

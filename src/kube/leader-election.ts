@@ -66,7 +66,7 @@ export function startLeaderElection(options: LeaderElectionOptions): LeaderElect
   const identity = `${options.identity}_${randomUUID()}`;
   const log = options.log.child({ lease: `${namespace}/${name}`, identity });
   /** A request that hangs must not cost the next try its chance to come before the deadline. */
-  const bounded = { signal, timeoutMs: renewDeadlineMs / 2 };
+  const bounded = { signal, timeoutMs: renewDeadlineMs / 2, urgent: true };
   let term: Term | undefined;
   let sighting: Sighting | undefined;
   let holder: string | undefined;
@@ -186,7 +186,7 @@ export function startLeaderElection(options: LeaderElectionOptions): LeaderElect
       renewTime: now,
     };
     try {
-      await client.update(leases, { ...lease, spec: released }, { timeoutMs: retryMs });
+      await client.update(leases, { ...lease, spec: released }, { timeoutMs: retryMs, urgent: true });
       log.info('the lease was given up');
     } catch (error) {
       log.warn(

@@ -7,6 +7,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** For one attempt with its answer; default: the client's. */
   readonly timeoutMs?: number;
+  /** It does not wait behind others for a connection: for what decides who may act, which must not be late because there is much to do. */
+  readonly urgent?: boolean;
 }
 
 export interface ReadOptions extends CallOptions {
@@ -106,8 +108,8 @@ export function selectors(options: ListOptions): Record<string, string | undefin
   return { fieldSelector: options.fieldSelector, labelSelector: options.labelSelector };
 }
 
-export function limits({ signal, timeoutMs }: CallOptions): CallOptions {
-  return { signal, ...(timeoutMs !== undefined && { timeoutMs }) };
+export function limits({ signal, timeoutMs, urgent }: CallOptions): CallOptions {
+  return { signal, ...(timeoutMs !== undefined && { timeoutMs }), ...(urgent !== undefined && { urgent }) };
 }
 
 /** The Accept header for one object, or one event of a watch. */

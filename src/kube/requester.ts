@@ -24,6 +24,8 @@ export interface KubeRequest {
   readonly maxBytes?: number;
   /** There is a secret in it (sealed.ts): the answer is given as a Buffer, and no other copy of it stays. */
   readonly sealed?: boolean;
+  /** See CallOptions. */
+  readonly urgent?: boolean;
 }
 
 export interface KubeResponse<T> {
@@ -92,6 +94,7 @@ export function createRequester(options: RequesterOptions): Requester {
       },
       body: piecesOf(call.body),
       sealed: call.sealed,
+      urgent: call.urgent,
       signal: call.signal,
       timeoutMs: call.timeoutMs ?? options.timeoutMs,
     };

@@ -1,8 +1,9 @@
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import { type Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import { errorMessage } from '#errors/error.ts';
-import type { Credentials, Presented, TlsMaterial } from '#kube/credentials.ts';
+import { createPools, type PoolKind } from '#kube/connection-pools.ts';
+import type { Credentials, Presented } from '#kube/credentials.ts';
 import { KubeError } from '#kube/error.ts';
 
 export interface Exchange {
@@ -17,6 +18,8 @@ export interface Exchange {
   readonly timeoutMs: number;
   /** There is a secret in the answer: what it passes through on its way is wiped. */
   readonly sealed?: boolean | undefined;
+  /** Not behind ordinary requests, however many wait for a connection. */
+  readonly urgent?: boolean | undefined;
 }
 
 export interface Answer {
@@ -39,32 +42,14 @@ export interface Transport {
   close(): void;
 }
 
-interface Pools {
-  readonly fingerprint: string;
-  readonly requests: Agent;
-  readonly watches: Agent;
-}
-
 export function createTransport(credentials: Credentials): Transport {
-  let pools: Pools | undefined;
+  const pools = createPools();
 
-  function poolsFor(presented: Presented): Pools {
-    if (pools?.fingerprint !== presented.fingerprint) {
-      if (pools !== undefined) retire(pools);
-      pools = {
-        fingerprint: presented.fingerprint,
-        requests: pool(presented.tls, 64),
-        watches: pool(presented.tls, Infinity),
-      };
-    }
-    return pools;
-  }
-
-  async function start(exchange: Exchange, kind: 'requests' | 'watches'): Promise<Started> {
+  async function start(exchange: Exchange, kind: PoolKind): Promise<Started> {
     const presented = await credentials.present();
     exchange.signal?.throwIfAborted();
     try {
-      return begin(presented, poolsFor(presented)[kind], exchange);
+      return begin(presented, pools.of(presented)[kind], exchange);
     } catch (error) {
       // A key and a certificate that do not belong together, read in the middle of a rotation, are refused right here.
       throw unanswered('KUBE_UNAVAILABLE', exchange, errorMessage(error), error);
@@ -73,7 +58,7 @@ export function createTransport(credentials: Credentials): Transport {
 
   return {
     async send(exchange, maxBytes) {
-      const started = await start(exchange, 'requests');
+      const started = await start(exchange, exchange.urgent === true ? 'urgent' : 'requests');
       try {
         const response = await started.response;
         const body = await collect(response, maxBytes, exchange.sealed);
@@ -99,12 +84,7 @@ export function createTransport(credentials: Credentials): Transport {
         started.settle();
       }
     },
-    close() {
-      if (pools === undefined) return;
-      pools.requests.destroy();
-      pools.watches.destroy();
-      pools = undefined;
-    },
+    close: () => pools.close(),
   };
 }
 
@@ -221,38 +201,4 @@ export async function collect(response: IncomingMessage, maxBytes: number, seale
   const body = Buffer.concat(chunks, size);
   if (sealed) for (const chunk of chunks) chunk.fill(0);
   return body;
-}
-
-/** Connections to one server with one set of credentials: all are alike, so their name need not say what they are. */
-class Pool extends Agent {
-  override getName(): string {
-    return 'api server';
-  }
-}
-
-function pool({ proxyUrl, ...tls }: TlsMaterial, maxSockets: number): Agent {
-  return new Pool({
-    ...tls,
-    ...(proxyUrl !== undefined && { proxyEnv: { HTTPS_PROXY: proxyUrl } }),
-    // Go servers prefer h2 where it is offered; one connection per stream keeps a slow watch from holding up the rest.
-    ALPNProtocols: ['http/1.1'],
-    minVersion: 'TLSv1.2',
-    // SSL_OP_CLEANSE_PLAINTEXT (SSL_CTX_set_options(3)): OpenSSL wipes what it decrypted once it has handed it on.
-    secureOptions: 0x2,
-    keepAlive: true,
-    keepAliveMsecs: 30_000,
-    // Below the idle time after which the server or a load balancer closes, or a request would go out on a dying connection.
-    timeout: 30_000,
-    maxSockets,
-  });
-}
-
-/** Lets what is under way finish, on connections that nobody will use again. */
-function retire({ requests, watches }: Pools): void {
-  for (const pool of [requests, watches]) {
-    pool.maxFreeSockets = 0;
-    for (const sockets of Object.values(pool.freeSockets)) {
-      for (const socket of sockets ?? []) socket.destroy();
-    }
-  }
 }

@@ -12,6 +12,7 @@ import {
   ownNamespace,
   pathOf,
   recordingLog,
+  until,
 } from './lab.ts';
 
 const maps = configMapsResource;
@@ -62,6 +63,21 @@ describe('KubeClient when the server or the way to it fails', () => {
     for (let n = 0; n < 5; n++) await client.list(maps, { namespace });
     expect(proxy.protocols).toEqual(['http/1.1']);
     expect(proxy.seen).toHaveLength(5);
+  });
+
+  test('what is urgent passes by all that wait for a connection', async () => {
+    const { client, namespace, proxy } = await setUp();
+    const held: (() => void)[] = [];
+    proxy.setFault((_request, _response, forward) => void held.push(forward));
+    const many = Array.from({ length: 70 }, () => client.list(maps, { namespace }));
+    await until(() => held.length >= 64);
+    proxy.setFault(undefined);
+    const urgent = await client.list(maps, { namespace, urgent: true });
+    expect(urgent.items).toBeInstanceOf(Array);
+    expect(proxy.seen).toHaveLength(65);
+    for (const forward of held) forward();
+    await Promise.all(many);
+    expect(proxy.seen).toHaveLength(71);
   });
 
   test('a busy server is asked again after the time that it names, reads and writes alike', async () => {

@@ -16,10 +16,11 @@ let left = Number(count);
 const config = JSON.parse(readFileSync(configPath, 'utf8')) as Config;
 const mangrove = await startMangrove({
   config,
+  // What one life of a replica said is told from what another did.
   log: createLogger(
     { replica: config.replica, log: { level: 'debug' } },
     destination({ dest: logPath, sync: true }),
-  ),
+  ).child({ pid: process.pid }),
   version: 'test',
   async step(name) {
     // A step that nobody knows of is one that no test dies at.
