@@ -15,6 +15,9 @@ interface Entry<T> extends Revision {
   readonly indexed: ReadonlyMap<string, readonly string[]>;
 }
 
+/** Shared by all entries of caches that have no index: a map of its own would be a third of what a small one costs. */
+const notIndexed: ReadonlyMap<string, readonly string[]> = new Map();
+
 export type Indexers<T, Index extends string> = Readonly<Record<Index, (value: T) => readonly string[]>>;
 
 /**
@@ -75,8 +78,7 @@ export class Cache<T, Index extends string = never> {
   set(key: ObjectKey, value: T, revision: Revision): boolean {
     const previous = this.#entries.get(key);
     if (previous !== undefined && sameRevision(previous, revision)) return false;
-    const indexed = new Map<string, readonly string[]>();
-    for (const [name, indexer] of this.#indexers) indexed.set(name, indexer(value));
+    const indexed = this.#indexers.size === 0 ? notIndexed : this.#keysOf(value);
     if (previous !== undefined) this.#unindex(key, previous);
     this.#entries.set(key, { value, indexed, uid: revision.uid, resourceVersion: revision.resourceVersion });
     for (const [name, keys] of indexed) for (const at of keys) this.#bucket(name, at).add(key);
@@ -97,6 +99,10 @@ export class Cache<T, Index extends string = never> {
   /** The keys that are held but not in `kept`: what a complete list no longer has. */
   missingFrom(kept: ReadonlySet<ObjectKey>): ObjectKey[] {
     return Array.from(this.#entries.keys()).filter((key) => !kept.has(key));
+  }
+
+  #keysOf(value: T): ReadonlyMap<string, readonly string[]> {
+    return new Map(Array.from(this.#indexers, ([name, indexer]) => [name, indexer(value)]));
   }
 
   #bucket(name: string, at: string): Set<ObjectKey> {
