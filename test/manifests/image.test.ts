@@ -64,7 +64,8 @@ describe('the image', () => {
     expect(entry).toEqual([
       'command[0] = "/usr/bin/node";',
       'command[1] = "--disable-sigusr1";',
-      'command[2] = "/usr/lib/mangrove/mangrove.mjs";',
+      'command[2] = "--max-semi-space-size=16";',
+      'command[3] = "/usr/lib/mangrove/mangrove.mjs";',
     ]);
     expect(instructions.join('\n')).toContain('cp -R dist/. /image/usr/lib/mangrove/');
     expect(file('rolldown.config.ts')).toContain("entryFileNames: '[name].mjs'");
