@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '#sandbox/package-root.ts';
 import type { Installation } from '../test/support/installation.ts';
+import { shippedMemoryLimit } from './memory-limit.ts';
 
 export const launcher = join(packageRoot(), 'bin', 'mangrove');
 
-/** The product as it is shipped, on a real API server. */
+/** The product as it is shipped, on a real API server, in as much memory as the manifests give it. */
 export interface Replica {
   readonly signal: (signal: NodeJS.Signals) => void;
   /** The text of its metrics. */
@@ -32,7 +33,9 @@ export async function replicas(on: Installation): Promise<() => Replica> {
   const url = `http://127.0.0.1:${port}`;
   return () => {
     const log = openSync(join(on.directory, 'mangrove.log'), 'a');
-    const child = spawn(launcher, ['controller', '--config', path], { stdio: ['ignore', log, log] });
+    const memory = shippedMemoryLimit();
+    const [program = '', ...args] = memory.command([launcher, 'controller', '--config', path]);
+    const child = spawn(program, args, { stdio: ['ignore', log, log] });
     process.once('exit', () => child.kill('SIGKILL'));
     return {
       signal: (signal) => void child.kill(signal),
@@ -52,6 +55,7 @@ export async function replicas(on: Installation): Promise<() => Replica> {
       async stop() {
         child.kill('SIGTERM');
         await once(child, 'exit');
+        memory.release();
       },
     };
   };
