@@ -17,7 +17,7 @@ import { type Base, observe, queueOf, run } from '#parts.ts';
  * Requests that one replica works on at the same time: enough to keep the API server busy, for which the client's connections are the
  * limit, while others wait for the ledger. Few begin at once, so that what is signed is on its way to the server before more is begun.
  */
-const pace = { concurrency: 128, startsPerTurn: 8 };
+const pace = { concurrency: 128, startsPerTurn: 16 };
 
 /** How soon to look again whether another replica has answered, or has gone. */
 const lookAgainMs = 1_000;
