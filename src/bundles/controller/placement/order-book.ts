@@ -7,19 +7,19 @@ import {
   placementKey,
   splitKey,
 } from '#bundles/controller/placement/order.ts';
-import { describePlace } from '#bundles/controller/placement/read.ts';
+import { isOurs } from '#bundles/controller/placement/rivalry.ts';
 import type { PlacementWatches, SeenNamespace, SeenObject } from '#bundles/controller/placement/watches.ts';
 import type { Verdict } from '#bundles/target/claim.ts';
 import { targetId } from '#bundles/target/named-target.ts';
 import {
   type Decision,
   decide,
+  hasten,
   newPlacement,
   noteShown,
   owesReadBack,
   type Placement,
 } from '#bundles/target/placement.ts';
-import { type ErrorCode, MangroveError } from '#errors/error.ts';
 
 export interface OrderBookOptions {
   readonly watches: PlacementWatches;
@@ -58,12 +58,6 @@ export interface OrderBook {
 /** So few are read one by one. */
 const few = 4;
 
-/** The object changed, so a failure may be over; only a race with another writer keeps its pace. */
-export function hasten(placement: Placement): void {
-  const { error } = placement;
-  if (error !== undefined && error.code !== 'BUNDLE_TARGET_ALTERED') placement.tried = undefined;
-}
-
 export function createOrderBook(options: OrderBookOptions): OrderBook {
   const { watches, verdict, now, verifyMs, onWork } = options;
   const orders = new Map<string, OpenOrder>();
@@ -84,32 +78,16 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
     return watches.observed(target.kind, namespace, target.name);
   }
 
-  /** False when another TrustBundle publishes there. */
-  function isOurs(open: OpenOrder, placement: Placement): boolean {
-    const { target, owner } = open.order;
-    const seen = watches.namespace(placement.namespace);
-    const claims = seen === undefined ? undefined : verdict(targetId(target), seen);
-    const conflicted: ErrorCode = 'BUNDLE_TARGET_CONFLICTED';
-    for (const rival of claims === undefined ? [] : [claims.winner, ...claims.losers]) {
-      if (rival !== owner) open.rivals.add(rival);
-    }
-    if (claims === undefined || claims.winner === owner) {
-      if (placement.error?.code === conflicted) placement.error = undefined;
-      return true;
-    }
-    const where = describePlace({ ...target, namespace: placement.namespace });
-    placement.error = new MangroveError(
-      conflicted,
-      `${where} is published by the older TrustBundle ${claims.winner}`,
-    );
-    return false;
+  function verdictOn({ order: { target } }: OpenOrder, { namespace }: Placement): Verdict | undefined {
+    const seen = watches.namespace(namespace);
+    return seen === undefined ? undefined : verdict(targetId(target), seen);
   }
 
   function decideOn(open: OpenOrder, placement: Placement): Decision {
     const { desired, growOnly } = open.order;
     const observed = shown(open, placement);
     if (typeof observed !== 'string') noteShown(placement, observed.version);
-    if (!isOurs(open, placement) || desired === undefined) return 'nothing';
+    if (!isOurs(open, placement, verdictOn(open, placement)) || desired === undefined) return 'nothing';
     return decide(placement, observed, { digest: desired.digest, growOnly }, now());
   }
 

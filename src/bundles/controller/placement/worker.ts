@@ -1,7 +1,7 @@
 import { targetFailure } from '#bundles/controller/failure.ts';
 import type { OpenOrder } from '#bundles/controller/placement/order.ts';
 import { placementKey } from '#bundles/controller/placement/order.ts';
-import { hasten, type OrderBook } from '#bundles/controller/placement/order-book.ts';
+import type { OrderBook } from '#bundles/controller/placement/order-book.ts';
 import { type PlacementTask, place, readBack, type Settled } from '#bundles/controller/placement/place.ts';
 import { describePlace } from '#bundles/controller/placement/read.ts';
 import { readOwedBack } from '#bundles/controller/placement/read-back.ts';
@@ -11,6 +11,7 @@ import type { DesiredObject } from '#bundles/target/placed-object.ts';
 import {
   type Decision,
   forgetContent,
+  hasten,
   isHolding,
   owesReadBack,
   type Placement,
