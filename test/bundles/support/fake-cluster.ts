@@ -34,6 +34,8 @@ export interface FakeCluster {
   forbid(): () => void;
   /** Watches that were asked for since. */
   refused(): number;
+  /** ConfigMaps are neither listed nor watched, while all else is permitted; until the returned function is called. */
+  blind(): () => void;
   /** Such requests, as in `requests`, wait until the returned function is called. */
   hold(what: string): () => void;
   /** They fail until the returned function is called, or so many times. */
@@ -41,6 +43,8 @@ export interface FakeCluster {
   /** Somebody else writes it. */
   write(namespace: string, text: string): void;
   touch(namespace: string): void;
+  /** The namespace is gone, and nobody is told of what was in it. */
+  remove(namespace: string): void;
   /** How many hold that text. */
   holding(text: string): number;
 }
@@ -53,7 +57,7 @@ export function fakeCluster(size: number): FakeCluster {
   const held = new Map<string, Promise<void>>();
   const failures = new Map<string, { readonly code: ErrorCode; times: number }>();
   const requests: string[] = [];
-  let [version, forbidden, refused] = [1_000, false, 0];
+  let [version, forbidden, blind, lapsed, refused] = [1_000, false, false, false, 0];
   const spaces = Array.from({ length: size }, (_, index) => space(`ns${index}`));
 
   function space(name: string): AnyObject {
@@ -100,9 +104,13 @@ export function fakeCluster(size: number): FakeCluster {
       return { items, resourceVersion: String(version), next: undefined, serverTime: undefined };
     },
     async openWatch({ plural }) {
-      if (forbidden) {
+      if (forbidden || (blind && plural === 'configmaps')) {
         refused += 1;
         throw new KubeError('KUBE_FORBIDDEN', 'forbidden');
+      }
+      if (lapsed && plural === 'configmaps') {
+        lapsed = false;
+        throw new KubeError('KUBE_GONE', 'what happened since is not known any more');
       }
       const stream = new PassThrough();
       streams.set(plural, stream);
@@ -126,6 +134,9 @@ export function fakeCluster(size: number): FakeCluster {
 
   async function created(namespace: string, sent: ConfigMap): Promise<ConfigMap> {
     await asked(`create ${namespace}`);
+    if (maps.has(`${namespace}/${sent.metadata.name}`)) {
+      throw new KubeError('KUBE_ALREADY_EXISTS', 'there is one');
+    }
     return put(namespace, sent, 'ADDED');
   }
 
@@ -151,6 +162,12 @@ export function fakeCluster(size: number): FakeCluster {
       return () => void (forbidden = false);
     },
     refused: () => refused,
+    blind() {
+      [blind, lapsed] = [true, true];
+      streams.get('configmaps')?.end();
+      streams.delete('configmaps');
+      return () => void (blind = false);
+    },
     hold(what) {
       const { promise, resolve } = Promise.withResolvers<void>();
       held.set(what, promise);
@@ -166,6 +183,7 @@ export function fakeCluster(size: number): FakeCluster {
       }
     },
     touch: (namespace) => emit('namespaces', 'MODIFIED', space(namespace)),
+    remove: (namespace) => emit('namespaces', 'DELETED', space(namespace)),
     holding: (text) => [...maps.values()].filter(({ data }) => data?.['ca.crt'] === text).length,
   };
 }

@@ -150,6 +150,9 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
     if (placement === undefined) return;
     open.placements.delete(name);
     open.owed.delete(placement);
+    // Its key, if it waits for its turn, finds nothing any more; and it may have been the last that a pass waited for.
+    open.active.delete(name);
+    dispatch(open);
   }
 
   function selection({ order }: OpenOrder): LabelSelector {
