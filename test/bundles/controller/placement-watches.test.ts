@@ -44,3 +44,75 @@ it('what is to go is not thought to be gone while nobody can see what is left', 
   allow();
   await until(() => left().length === 0);
 });
+
+it('what is written while nobody watches is read again now and then, and neither sent again nor taken for news', async () => {
+  const cluster = fakeCluster(2);
+  let ahead = 0;
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + ahead };
+  const { placements } = fakePlacements(cluster, clock);
+  const entry = placedEntry(owner, 'roots');
+  const first = ordersOf(entry, await bundleOf(owner));
+  await until(() => placements.settle(owner, first)[0]?.placements?.holding === 2);
+  const sight = cluster.blind();
+  await until(() => cluster.refused() >= 1);
+  const bundle = await bundleOf(owner);
+  const second = ordersOf(entry, bundle);
+  const report = () => placements.settle(owner, second)[0];
+  cluster.touch('later');
+  await until(() => report()?.placements?.holding === 3);
+  const from = cluster.requests.length;
+  const requests = () => cluster.requests.slice(from).filter((one) => !one.startsWith('list configmaps'));
+  ahead = 300_001;
+  await until(() => report()?.placements?.holding === 3 && requests().length >= 3);
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  expect(requests().toSorted()).toEqual(['get later', 'get ns0', 'get ns1']);
+  cluster.write('ns0', 'edited');
+  // Nothing is known of it for a moment, not even that the watch is late.
+  cluster.fail('get ns1', 'KUBE_UNAVAILABLE', 1);
+  ahead = 600_002;
+  const repaired = cluster.requests.length;
+  await until(() => report()?.placements?.holding === 3 && cluster.holding(bundle.pem) === 3);
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  // The edited one is read back, once it was written.
+  const repairs = ['get later', 'get ns0', 'get ns0', 'get ns1', 'get ns1', 'patch ns0'];
+  expect(
+    cluster.requests
+      .slice(repaired)
+      .filter((one) => one !== 'list configmaps')
+      .toSorted(),
+  ).toEqual(repairs);
+  sight();
+  await until(() => report()?.error === undefined);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(requests().filter((one) => !one.startsWith('get'))).toEqual(['patch ns0']);
+});
+
+it('what is right is read once when it is time to, also where a watch that is believed shows what was there before', async () => {
+  const cluster = fakeCluster(2);
+  let ahead = 0;
+  const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + ahead };
+  const { placements } = fakePlacements(cluster, clock);
+  const entry = placedEntry(owner, 'roots');
+  const bundle = await bundleOf(owner);
+  const first = ordersOf(entry, bundle);
+  const holding = (orders: typeof first) => placements.settle(owner, orders)[0]?.placements?.holding;
+  await until(() => holding(first) === 2);
+  ahead = 200_000;
+  // The watch says something, and nothing any more.
+  cluster.write('ns0', bundle.pem);
+  await until(() => cluster.requests.at(-1) === 'get ns0');
+  cluster.blind();
+  await until(() => cluster.refused() >= 1);
+  const second = ordersOf(entry, await bundleOf(owner));
+  await until(() => holding(second) === 2);
+  const from = cluster.requests.length;
+  ahead = 300_001;
+  await until(() => holding(second) === 2 && cluster.requests.length > from);
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  expect(
+    cluster.requests
+      .slice(from)
+      .filter((one) => one !== 'list configmaps')
+      .toSorted(),
+  ).toEqual(['get ns0', 'get ns1']);
+});

@@ -48,7 +48,6 @@ function removals(
     namespace: (name) => watched.spaces.find((one) => one.name === name),
     observed: () => 'absent',
     ownedBy: () => watched.objects,
-    isFresh: () => true,
     hindrance: () => watched.hindrance,
     doubt: () => watched.hindrance,
     trouble: () => watched.hindrance,

@@ -169,17 +169,17 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
     for (const name of open.placements.keys()) if (!selected.has(name)) leave(open, name);
   }
 
-  /** What a watch shows at the verified version is verified; all else is read again. */
+  /**
+   * What a watch shows at the verified version is verified; all else is read again. What a late watch shows stays superseded: else it
+   * would be taken for news right after the read.
+   */
   function lookAgain(open: OpenOrder): void {
     if (now() - open.lookedAt < verifyMs) return;
     open.lookedAt = now();
-    const { kind } = open.order.target;
     for (const placement of open.placements.values()) {
       const observed = shown(open, placement);
       const isShown = typeof observed !== 'string' && observed.version === placement.version;
-      if (isShown && watches.isFresh(kind)) continue;
-      placement.superseded.clear();
-      placement.due = placement.version !== undefined;
+      if (!isShown) placement.due = placement.version !== undefined;
     }
   }
 

@@ -49,7 +49,7 @@ function verifiedAt(
 ): number {
   const observed = watches.observed(target.kind, namespace, target.name);
   const isShown = typeof observed !== 'string' && observed.version === version;
-  return isShown && watches.isFresh(target.kind) ? clock.wall() : readAt;
+  return isShown ? clock.wall() : readAt;
 }
 
 /** While nothing can be read back the target as a whole is not seen, whatever some of its namespaces were seen to hold before. */

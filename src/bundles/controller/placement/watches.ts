@@ -56,11 +56,10 @@ export interface PlacementWatches {
   /** Those that are not going away. */
   namespaces(): readonly SeenNamespace[];
   namespace(name: string): SeenNamespace | undefined;
+  /** Nothing for as long as the watch cannot be believed: what it showed last would be taken for what is. */
   observed(kind: PlacementKind, namespace: string, name: string): Observed;
   /** ConfigMaps that say of themselves that they belong to that TrustBundle. */
   ownedBy(label: string): readonly SeenObject[];
-  /** The watch of such objects can be believed now. */
-  isFresh(kind: PlacementKind): boolean;
   /** Why targets of this kind cannot be placed; undefined once all has been listed, for what was seen then can be worked on. */
   hindrance(kind: PlacementKind): MangroveError | undefined;
   /** For what is to go: the same, and why what was made since would not be shown. A watch that stands again takes it back. */
@@ -166,11 +165,10 @@ export function createPlacementWatches(options: WatchesOptions): PlacementWatche
     namespaces: () => spaces?.cache.list() ?? [],
     namespace: (name) => spaces?.cache.get(undefined, name),
     observed(kind, namespace, name) {
-      if (kind === 'secret') return 'unwatched';
+      if (kind === 'secret' || !isRecent(maps?.reflector.lastContact())) return 'unwatched';
       return maps?.cache.get(namespace, name) ?? 'absent';
     },
     ownedBy: (label) => maps?.cache.list().filter(({ owner }) => owner === label) ?? [],
-    isFresh: (kind) => isRecent(kind === 'secret' ? undefined : maps?.reflector.lastContact()),
     hindrance: (kind) => firstOf(requirement, kind),
     doubt: (kind) => firstOf(requirement, kind) ?? firstOf(interruption, kind),
     trouble: (kind) => firstOf(requirement, kind) ?? firstOf(belief, kind),
