@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { until } from '../../kube/lab.ts';
-import { bundleOf, fakeCluster, fakePlacements, ordersOf, placedEntry } from '../support/fake-cluster.ts';
+import { bundleOf, fakeCluster, ordersOf, placedEntry } from '../support/fake-cluster.ts';
+import { fakePlacements } from '../support/fake-placements.ts';
 
 const owner = 'namespaces.test';
 const size = 40;

@@ -4,7 +4,8 @@ import { readOwedBack } from '#bundles/controller/placement/read-back.ts';
 import type { PlacementTarget } from '#bundles/target/named-target.ts';
 import { isHolding, newPlacement, noteKnown } from '#bundles/target/placement.ts';
 import { testSignal, until } from '../../kube/lab.ts';
-import { bundleOf, fakeCluster, fakePlacements, ordersOf, placedEntry } from '../support/fake-cluster.ts';
+import { bundleOf, fakeCluster, ordersOf, placedEntry } from '../support/fake-cluster.ts';
+import { fakePlacements } from '../support/fake-placements.ts';
 
 it('a large bundle that is being read back holds up no other', async () => {
   const cluster = fakeCluster(8);

@@ -6,14 +6,8 @@ import { createTargets } from '#bundles/controller/targets.ts';
 import { type Clock, systemClock } from '#kube/clock.ts';
 import { clusterTrustBundles } from '#kube/resource.ts';
 import { testSignal, until } from '../../kube/lab.ts';
-import {
-  bundleOf,
-  type FakeCluster,
-  fakeCluster,
-  fakePlacements,
-  ordersOf,
-  placedEntry,
-} from '../support/fake-cluster.ts';
+import { bundleOf, type FakeCluster, fakeCluster, ordersOf, placedEntry } from '../support/fake-cluster.ts';
+import { fakePlacements } from '../support/fake-placements.ts';
 
 const owner = 'terms.test';
 const names = Array.from({ length: 8 }, (_, index) => `ns${index}`);

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { systemClock } from '#kube/clock.ts';
 import { createMetrics } from '#ops/metrics.ts';
 import { until } from '../../kube/lab.ts';
-import { bundleOf, fakeCluster, fakePlacements, ordersOf, placedEntry } from '../support/fake-cluster.ts';
+import { bundleOf, fakeCluster, ordersOf, placedEntry } from '../support/fake-cluster.ts';
+import { fakePlacements } from '../support/fake-placements.ts';
 import { apply, binding, componentRole, makeServiceAccount, role } from '../support/permissions.ts';
 import { type PlacementScene, placementsOf } from '../support/placements.ts';
 import { clientOf, conditionOf, eventually, startPublisher } from '../support/publisher.ts';

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { systemClock } from '#kube/clock.ts';
 import { until } from '../../kube/lab.ts';
-import { bundleOf, fakeCluster, fakePlacements, ordersOf, placedEntry } from '../support/fake-cluster.ts';
+import { bundleOf, fakeCluster, ordersOf, placedEntry } from '../support/fake-cluster.ts';
+import { fakePlacements } from '../support/fake-placements.ts';
 
 const owner = 'watches.test';
 

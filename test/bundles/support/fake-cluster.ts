@@ -2,23 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { parseAnchor } from '#bundles/bundle/anchor.ts';
 import { type Bundle, makeBundle } from '#bundles/bundle/bundle.ts';
-import {
-  createTrustBundleCache,
-  type TrustBundleEntry,
-  trustBundleEntry,
-  verdictIn,
-} from '#bundles/controller/entry.ts';
+import { type TrustBundleEntry, trustBundleEntry } from '#bundles/controller/entry.ts';
 import { createOrders, type Order } from '#bundles/controller/placement/order.ts';
 import type { Place } from '#bundles/controller/placement/read.ts';
-import { startPlacements } from '#bundles/controller/placement/placements.ts';
 import type { ErrorCode } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
-import { type Clock, systemClock } from '#kube/clock.ts';
 import { KubeError } from '#kube/error.ts';
 import type { AnyObject, ConfigMap } from '#kube/object.ts';
 import type { Page } from '#kube/page.ts';
 import type { KubeRequest, KubeResponse } from '#kube/requester.ts';
-import { clientOf, silent, testSignal } from '../../kube/lab.ts';
+import { clientOf } from '../../kube/lab.ts';
 import { makeRoot } from './roots.ts';
 
 type Placed = ConfigMap & { readonly metadata: { readonly namespace: string } };
@@ -186,37 +179,6 @@ export function fakeCluster(size: number): FakeCluster {
     remove: (namespace) => emit('namespaces', 'DELETED', space(namespace)),
     holding: (text) => [...maps.values()].filter(({ data }) => data?.['ca.crt'] === text).length,
   };
-}
-
-/** Placements in a fake cluster, led by nobody but the test. */
-export function fakePlacements({ client }: FakeCluster, clock: Clock = systemClock) {
-  const bundles = createTrustBundleCache();
-  const lead = { leads: true };
-  let verdicts = 0;
-  const placements = startPlacements({
-    client,
-    log: silent,
-    signal: testSignal(),
-    clock,
-    random: Math.random,
-    staleMs: 120_000,
-    verifyMs: 300_000,
-    reserved: [],
-    isLeader: () => lead.leads,
-    verdict: (target, namespace) => {
-      verdicts += 1;
-      return verdictIn(target, namespace.labels, bundles);
-    },
-    targetsOf: () => undefined,
-    reflectorObserver: () => ({}),
-    queueObserver: () => ({}),
-    onWritten: () => undefined,
-    onProgress: () => undefined,
-    onWatchChange: () => undefined,
-  });
-  /** How often it was asked who publishes in one namespace: whenever a placement is looked at. */
-  const looks = (): number => verdicts;
-  return { placements, lead, bundles, looks };
 }
 
 /** A TrustBundle with a ConfigMap of that name in every namespace. */
