@@ -157,6 +157,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
       const { kind, name } = target;
       if (object !== undefined) announcer.placed(object, { kind, namespace, name, ...written });
     },
+    onUnheld: (owner) => queue.add(owner),
     onProgress: (owner) => queue.addAfter(owner, timing.progressMs),
     onWatchChange: () => resync(),
     step: options.step,

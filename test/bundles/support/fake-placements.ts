@@ -8,6 +8,7 @@ import type { FakeCluster } from './fake-cluster.ts';
 export function fakePlacements({ client }: Pick<FakeCluster, 'client'>, clock: Clock = systemClock) {
   const bundles = createTrustBundleCache();
   const lead = { leads: true };
+  const unheld: string[] = [];
   let verdicts = 0;
   const placements = startPlacements({
     client,
@@ -27,10 +28,11 @@ export function fakePlacements({ client }: Pick<FakeCluster, 'client'>, clock: C
     reflectorObserver: () => ({}),
     queueObserver: () => ({}),
     onWritten: () => undefined,
+    onUnheld: (owner) => void unheld.push(owner),
     onProgress: () => undefined,
     onWatchChange: () => undefined,
   });
   /** How often it was asked who publishes in one namespace: whenever a placement is looked at. */
   const looks = (): number => verdicts;
-  return { placements, lead, bundles, looks };
+  return { placements, lead, bundles, looks, unheld };
 }

@@ -1,4 +1,5 @@
 import { type LabelSelector, selects } from '#bundles/bundle/label-selector.ts';
+import { awaitHold, isStopped, renewHold } from '#bundles/controller/placement/hold.ts';
 import {
   type OpenOrder,
   type Order,
@@ -91,11 +92,6 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
     return decide(placement, observed, { digest: desired.digest, growOnly }, now());
   }
 
-  /** There is no more to be found out until it is held. */
-  function isStopped({ order, awaitsHold }: OpenOrder): boolean {
-    return awaitsHold && !order.held;
-  }
-
   function work(open: OpenOrder, placement: Placement): void {
     open.owed.delete(placement);
     open.active.add(placement.namespace);
@@ -113,7 +109,7 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
     const decision = decideOn(open, placement);
     if (decision === 'create' || decision === 'patch') {
       if (open.order.held) work(open, placement);
-      else open.awaitsHold = true;
+      else awaitHold(open, now());
     }
     const waits = decision === 'wait' || isWaiting(open, placement);
     if (waits) onWork(placementKey(open, placement.namespace), Math.max(1, placement.notBefore - now()));
@@ -190,7 +186,7 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
         if (known.order.owner === owner && !taken.includes(known)) orders.delete(id);
       }
       for (const one of taken) {
-        one.awaitsHold = false;
+        renewHold(one, now());
         watches.start(one.order.target.kind);
         select(one);
         lookAgain(one);

@@ -35,6 +35,10 @@ export interface OpenOrder {
   readonly rivals: Set<string>;
   /** Something of it could be written, were it held. */
   awaitsHold: boolean;
+  /** How often in a row it was found to wait for that. */
+  unheld: number;
+  /** Monotonic ms before which it is not looked at again for that. */
+  unheldUntil: number;
   /** Monotonic ms of the last look at everything. */
   lookedAt: number;
   /** Why the last pass that should have read back what is owed came to nothing; it is tried again. */
@@ -53,6 +57,8 @@ export function openOrder(order: Order, now: number): OpenOrder {
     owed: new Set(),
     rivals: new Set(),
     awaitsHold: false,
+    unheld: 0,
+    unheldUntil: 0,
     lookedAt: now,
     unread: undefined,
     verifiedAt: undefined,

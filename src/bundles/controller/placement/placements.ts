@@ -37,6 +37,8 @@ export interface PlacementsOptions
   readonly queueObserver: (name: string) => QueueObserver;
   readonly controllerObserver?: ControllerObserver | undefined;
   readonly onWritten: (order: OpenOrder, placement: Placement, written: Written) => void;
+  /** Something could be written at once, were the TrustBundle held. */
+  readonly onUnheld: (owner: string) => void;
   /** What is true of the targets of a TrustBundle may be new. */
   readonly onProgress: (owner: string) => void;
   /** Namespaces, or ConfigMaps in them, can be told now, or not any more: every TrustBundle has to be looked at. */
@@ -124,6 +126,7 @@ export function startPlacements(options: PlacementsOptions): Placements {
     random,
     onLater: (key, ms) => queue.addAfter(key, ms),
     onWritten: options.onWritten,
+    onUnheld: ({ order }) => options.onUnheld(order.owner),
     onProgress: ({ order }) => options.onProgress(order.owner),
     step,
   });

@@ -1,3 +1,4 @@
+import { holdMs } from '#bundles/controller/placement/hold.ts';
 import type { OpenOrder } from '#bundles/controller/placement/order.ts';
 import type { PlacementWatches } from '#bundles/controller/placement/watches.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
@@ -6,9 +7,6 @@ import type { Placement } from '#bundles/target/placement.ts';
 import { type PlacementSummary, summaryOf } from '#bundles/target/placement-summary.ts';
 import { MangroveError } from '#errors/error.ts';
 import type { Clock } from '#kube/clock.ts';
-
-/** So soon it is looked at again by whoever can hold its TrustBundle. */
-const holdMs = 100;
 
 /** How a target in many namespaces is, by what the watches show at this moment and what was read. */
 export function placementReport(open: OpenOrder, watches: PlacementWatches, clock: Clock): TargetReport {
@@ -33,7 +31,7 @@ export function placementReport(open: OpenOrder, watches: PlacementWatches, cloc
     rivals: [...rivals],
     written: undefined,
     changed: [],
-    retryMs: open.awaitsHold ? holdMs : undefined,
+    retryMs: holdMs(open, clock.monotonic()),
     fallback: target.fallback,
     placements: summary,
     unread: unread !== undefined,

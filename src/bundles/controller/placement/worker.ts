@@ -1,4 +1,5 @@
 import { targetFailure } from '#bundles/controller/failure.ts';
+import { awaitHold, isStopped } from '#bundles/controller/placement/hold.ts';
 import type { OpenOrder } from '#bundles/controller/placement/order.ts';
 import { placementKey } from '#bundles/controller/placement/order.ts';
 import type { OrderBook } from '#bundles/controller/placement/order-book.ts';
@@ -33,6 +34,8 @@ export interface WorkerOptions {
   readonly onLater: (key: string, ms: number) => void;
   /** A placement was written, or could not be. */
   readonly onWritten: (order: OpenOrder, placement: Placement, written: Written) => void;
+  /** Something of the order could be written, were it held. */
+  readonly onUnheld: (order: OpenOrder) => void;
   /** Something about the order may be new. */
   readonly onProgress: (order: OpenOrder) => void;
   readonly step?: Step | undefined;
@@ -71,14 +74,14 @@ const shared: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode | undefined
 ]);
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { client, book, removals, clock, random, onLater, onWritten, onProgress, step } = options;
+  const { client, book, removals, clock, random, onLater, onWritten, onUnheld, onProgress, step } = options;
   const now = (): number => clock.wall();
 
   async function settle(order: OpenOrder, placement: Placement, signal: AbortSignal): Promise<void> {
     const { desired, growOnly, held } = order.order;
     const decision = book.decide(order, placement);
     const wish = wishOf(order);
-    if (desired === undefined || decision === 'nothing' || decision === 'wait') return;
+    if (desired === undefined || decision === 'nothing' || decision === 'wait' || isStopped(order)) return;
     const isEdit = isHolding(placement, desired.digest) && !placement.due;
     placement.tried = wish;
     const isWished = (): boolean => isAsked(order, placement) && wishOf(order) === wish;
@@ -116,8 +119,8 @@ export function createWorker(options: WorkerOptions): Worker {
 
   /** It may be read, so it may be written as well: once its TrustBundle is held, nothing waits. */
   function noteUnheld(order: OpenOrder, placement: Placement): void {
-    order.awaitsHold = true;
     placement.tried = undefined;
+    if (awaitHold(order, clock.monotonic())) onUnheld(order);
   }
 
   /** Only what was read and found right is over; what is written is not yet. */
