@@ -138,8 +138,10 @@ export function noteShown(placement: Placement, shown: string): void {
   if (placement.version === shown) placement.superseded.clear();
 }
 
-/** What it failed for may be over; only a race with another writer keeps its pace. */
+/** What it failed for may be over, and it waits no more; only a race with another writer keeps its pace. */
 export function hasten(placement: Placement): void {
   const { error } = placement;
-  if (error !== undefined && error.code !== 'BUNDLE_TARGET_ALTERED') placement.tried = undefined;
+  if (error === undefined || error.code === 'BUNDLE_TARGET_ALTERED') return;
+  placement.tried = undefined;
+  placement.notBefore = 0;
 }

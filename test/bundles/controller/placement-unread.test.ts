@@ -95,6 +95,22 @@ describe('namespaces that cannot be read back', () => {
     await until(() => report()?.holding === 2);
   });
 
+  it('are all read back once one of them can be read again', async () => {
+    const owner = 'alike.unread.test';
+    const cluster = fakeCluster(3);
+    // No delay is ever over.
+    const { placements } = fakePlacements(cluster, { ...systemClock, monotonic: () => 1_000 });
+    const bundle = await bundleOf(owner);
+    const orders = ordersOf(placedEntry(owner, 'roots'), bundle);
+    const mends = ['ns0', 'ns1', 'ns2'].map((name) => cluster.fail(`get ${name}`, 'KUBE_FORBIDDEN'));
+    const report = () => placements.settle(owner, orders)[0]?.placements;
+    await until(() => report()?.failing === 3);
+    for (const mend of mends) mend();
+    // It changes, so it is looked at.
+    cluster.write('ns1', bundle.pem);
+    await until(() => report()?.holding === 3);
+  });
+
   it('are told by status and metric for as long as the right to list them is missing', async () => {
     const domain = 'listless.unread.test';
     const names = await placed.namespaces('listless-unread', 8);
