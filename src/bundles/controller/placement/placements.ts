@@ -6,6 +6,7 @@ import {
   type RemovalsOptions,
   type RemovalWish,
 } from '#bundles/controller/placement/removals.ts';
+import { createRecovery } from '#bundles/controller/placement/recovery.ts';
 import { placementReport } from '#bundles/controller/placement/report.ts';
 import { createPlacementWatches } from '#bundles/controller/placement/watches.ts';
 import { createWorker, type Written } from '#bundles/controller/placement/worker.ts';
@@ -15,7 +16,7 @@ import { isPlacementKind, type PlacementKind, targetId } from '#bundles/target/n
 import type { Placement } from '#bundles/target/placement.ts';
 import { leftoverSummary } from '#bundles/target/placement-summary.ts';
 import type { KubeClient } from '#kube/client.ts';
-import type { Clock } from '#kube/clock.ts';
+import { type Clock, pause } from '#kube/clock.ts';
 import { type ControllerObserver, startController } from '#kube/controller.ts';
 import type { ReflectorObserver } from '#kube/reflector.ts';
 import { type QueueObserver, WorkQueue } from '#kube/work-queue.ts';
@@ -118,10 +119,12 @@ export function startPlacements(options: PlacementsOptions): Placements {
     onProgress: options.onProgress,
     step,
   });
+  const recovery = createRecovery({ book, clock, random, later });
   const worker = createWorker({
     client,
     book,
     removals,
+    recovery,
     clock,
     random,
     onLater: (key, ms) => queue.addAfter(key, ms),
@@ -130,6 +133,12 @@ export function startPlacements(options: PlacementsOptions): Placements {
     onProgress: ({ order }) => options.onProgress(order.owner),
     step,
   });
+
+  async function later(ms: number, task: () => void): Promise<void> {
+    await pause(ms, signal);
+    if (!signal.aborted) task();
+  }
+
   const common = { log, signal, clock, ...told(options.controllerObserver) };
   const controllers = [
     startController<string>({

@@ -6,19 +6,19 @@ import type { OrderBook } from '#bundles/controller/placement/order-book.ts';
 import { type PlacementTask, place, readBack, type Settled } from '#bundles/controller/placement/place.ts';
 import { describePlace } from '#bundles/controller/placement/read.ts';
 import { readOwedBack } from '#bundles/controller/placement/read-back.ts';
+import { isShared, type Recovery } from '#bundles/controller/placement/recovery.ts';
 import type { Removals } from '#bundles/controller/placement/removals.ts';
 import { kindNames, type PlacementTarget } from '#bundles/target/named-target.ts';
 import type { DesiredObject } from '#bundles/target/placed-object.ts';
 import {
   type Decision,
   forgetContent,
-  hasten,
   isHolding,
   owesReadBack,
   type Placement,
   wishId,
 } from '#bundles/target/placement.ts';
-import { type ErrorCode, errorCode, MangroveError } from '#errors/error.ts';
+import { errorCode, MangroveError } from '#errors/error.ts';
 import { backoffDelay } from '#kube/backoff.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
@@ -29,6 +29,7 @@ export interface WorkerOptions {
   readonly client: KubeClient;
   readonly book: OrderBook;
   readonly removals: Removals;
+  readonly recovery: Recovery;
   readonly clock: Clock;
   readonly random: () => number;
   readonly onLater: (key: string, ms: number) => void;
@@ -67,14 +68,9 @@ const editPace = { baseMs: 200, maxMs: 10_000 };
 const peaceMs = 60_000;
 const leavingMs = 5_000;
 
-/** What one namespace is refused for is often over for all of them at once. */
-const shared: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode | undefined>([
-  'BUNDLE_TARGET_FORBIDDEN',
-  'BUNDLE_TARGET_UNAVAILABLE',
-]);
-
 export function createWorker(options: WorkerOptions): Worker {
-  const { client, book, removals, clock, random, onLater, onWritten, onUnheld, onProgress, step } = options;
+  const { client, book, removals, recovery, clock, random, onLater, onWritten, onUnheld, onProgress, step } =
+    options;
   const now = (): number => clock.wall();
 
   async function settle(order: OpenOrder, placement: Placement, signal: AbortSignal): Promise<void> {
@@ -94,7 +90,7 @@ export function createWorker(options: WorkerOptions): Worker {
       placement.notBefore = 0;
       if (desired.kind === 'secret' && owesReadBack(placement, desired.digest)) await readBack(task);
       if (isEdit) noteEdit(placement);
-      noteSuccess(order, placement, desired);
+      noteSuccess(placement, desired);
       told(order, placement, settled, isEdit);
     } catch (error) {
       if (signal.aborted) forgetContent(placement);
@@ -124,25 +120,13 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   /** Only what was read and found right is over; what is written is not yet. */
-  function noteSuccess(order: OpenOrder, placement: Placement, desired: DesiredObject): void {
+  function noteSuccess(placement: Placement, desired: DesiredObject): void {
     placement.leaving = false;
-    if (!owesReadBack(placement, desired.digest) || shared.has(placement.error?.code)) {
-      const code = placement.error?.code;
-      placement.error = undefined;
-      placement.failures = 0;
-      if (shared.has(code)) hastenAlike(order, code);
-    }
-  }
-
-  function hastenAlike({ order: { target } }: OpenOrder, code: ErrorCode | undefined): void {
-    for (const other of book.list()) {
-      if (other.order.target.kind !== target.kind) continue;
-      const alike = [...other.placements.values()].filter(
-        ({ error, tried }) => error?.code === code && tried !== undefined,
-      );
-      for (const placement of alike) hasten(placement);
-      if (alike.length > 0) book.sweep(other);
-    }
+    const code = placement.error?.code;
+    if (owesReadBack(placement, desired.digest) && !isShared(code)) return;
+    placement.error = undefined;
+    placement.failures = 0;
+    if (isShared(code)) recovery.note(desired.kind, code);
   }
 
   function noteEdit(placement: Placement): void {
@@ -179,8 +163,7 @@ export function createWorker(options: WorkerOptions): Worker {
       noteFailure(order, placement, { error, wish });
     await readOwedBack({ client, order, desired, growOnly, owed, now, onFailure, signal, step });
     for (const placement of owed) {
-      if (isHolding({ ...placement, error: undefined }, desired.digest))
-        noteSuccess(order, placement, desired);
+      if (isHolding({ ...placement, error: undefined }, desired.digest)) noteSuccess(placement, desired);
       if (isAsked(order, placement)) book.look(order, placement);
     }
   }
