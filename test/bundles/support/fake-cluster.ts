@@ -35,7 +35,8 @@ export interface FakeCluster {
   fail(what: string, code: ErrorCode, times?: number): () => void;
   /** Somebody else writes it. */
   write(namespace: string, text: string): void;
-  touch(namespace: string): void;
+  /** The namespace changes: it has these labels now, by default none. */
+  touch(namespace: string, labels?: Readonly<Record<string, string>>): void;
   /** The namespace is gone, and nobody is told of what was in it. */
   remove(namespace: string): void;
   /** How many hold that text. */
@@ -53,9 +54,9 @@ export function fakeCluster(size: number): FakeCluster {
   let [version, forbidden, blind, lapsed, refused] = [1_000, false, false, false, 0];
   const spaces = Array.from({ length: size }, (_, index) => space(`ns${index}`));
 
-  function space(name: string): AnyObject {
+  function space(name: string, labels: Readonly<Record<string, string>> = {}): AnyObject {
     version += 1;
-    return { metadata: { name, uid: name, resourceVersion: String(version), labels: {} } };
+    return { metadata: { name, uid: name, resourceVersion: String(version), labels } };
   }
 
   function emit(plural: string, type: string, object: AnyObject): void {
@@ -175,7 +176,7 @@ export function fakeCluster(size: number): FakeCluster {
         put(namespace, { ...one, data: { 'ca.crt': text } }, 'MODIFIED');
       }
     },
-    touch: (namespace) => emit('namespaces', 'MODIFIED', space(namespace)),
+    touch: (namespace, labels) => emit('namespaces', 'MODIFIED', space(namespace, labels)),
     remove: (namespace) => emit('namespaces', 'DELETED', space(namespace)),
     holding: (text) => [...maps.values()].filter(({ data }) => data?.['ca.crt'] === text).length,
   };

@@ -1,7 +1,7 @@
 import { selects } from '#bundles/bundle/label-selector.ts';
 import { targetFailure } from '#bundles/controller/failure.ts';
 import { metadataAnswer, patchOf } from '#bundles/controller/placement/answer.ts';
-import { placementKeyOf } from '#bundles/controller/placement/order.ts';
+import { ownerOfKey, placementKeyOf } from '#bundles/controller/placement/order.ts';
 import { describePlace, type Place, resourceOf } from '#bundles/controller/placement/read.ts';
 import type { PlacementWatches } from '#bundles/controller/placement/watches.ts';
 import { OWNER_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
@@ -45,7 +45,7 @@ export interface Removals {
   take(wish: RemovalWish): ReadonlyMap<string, readonly Leftover[]>;
   /** One object; a key that nobody wants to be gone is passed by. */
   run(key: string, signal: AbortSignal): Promise<void>;
-  /** It is not for us to do now: whoever wishes for it again begins anew. */
+  /** It is not for us to do now, or may be written meanwhile: whoever wishes for it again begins anew. */
   release(key: string): void;
   /** Nothing of that TrustBundle is to go, or without a name of any; and what was seen may have changed when somebody asks again. */
   forget(owner?: string): void;
@@ -71,7 +71,7 @@ export function createRemovals(options: RemovalsOptions): Removals {
   const { client, watches, random, onWork, onProgress, step } = options;
   const waiting = new Map<string, Removal>();
   /** Of each TrustBundle what was seen not to be there, or not to be ours, by key and version: it is not looked at again. */
-  const gone = new Map<string, ReadonlyMap<string, string>>();
+  const gone = new Map<string, Map<string, string>>();
 
   /** All that could be asked for to go, so far as it is known. Secrets are watched by nobody, so they are looked for by name. */
   function named({ owner, targets, left }: RemovalWish): Map<string, Candidate> {
@@ -147,7 +147,8 @@ export function createRemovals(options: RemovalsOptions): Removals {
   }
 
   function noteGone(key: string, { owner, version }: Removal): void {
-    gone.set(owner, new Map(gone.get(owner)).set(key, version));
+    const known = gone.get(owner) ?? new Map<string, string>();
+    gone.set(owner, known.set(key, version));
   }
 
   return {
@@ -195,7 +196,10 @@ export function createRemovals(options: RemovalsOptions): Removals {
       }
       onProgress(removal.owner);
     },
-    release: (key) => void waiting.delete(key),
+    release(key) {
+      waiting.delete(key);
+      gone.get(ownerOfKey(key))?.delete(key);
+    },
     forget(owner) {
       if (owner === undefined) gone.clear();
       else gone.delete(owner);
