@@ -62,6 +62,8 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
   /** TrustBundle → ClusterTrustBundle or file → what is remembered of it. */
   const memories = new Map<string, Map<string, TargetMemory>>();
   const orders = createOrders();
+  /** TrustBundles that are being deleted and were looked at since. */
+  const ending = new Set<string>();
 
   function memoryOf(owner: string, id: string): TargetMemory {
     const known = memories.get(owner) ?? new Map<string, TargetMemory>();
@@ -116,9 +118,8 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
       single.map((one) => retire(one, owner, { ...tools, directory }, signal)),
     );
     const isWritten = (kind: PlacementKind): boolean => isKeptFor(object, kind);
-    return [...reports, ...placements.remove({ owner, targets, left, isWritten })].filter(
-      (report) => report !== undefined,
-    );
+    const placed = await placements.remove({ owner, targets, left, isWritten }, signal);
+    return [...reports, ...placed].filter((report) => report !== undefined);
   }
 
   /** A file carries no mark: it is ours when we told that it held our bundle, and nobody else publishes it now. */
@@ -180,7 +181,11 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
       ];
     },
     end(entry, signal) {
-      placements.settle(entry.object.metadata.name, []);
+      const owner = entry.object.metadata.name;
+      placements.settle(owner, []);
+      // What was seen to be gone before may have been written since.
+      if (!ending.has(owner)) placements.retain(owner);
+      ending.add(owner);
       return retireAll(entry.object, [], takenAlong(entry), signal);
     },
     awaitingHold: (owner) => placements.awaitingHold(owner),
@@ -193,11 +198,13 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
     suspend: (owner) => placements.suspend(owner),
     forget(owner) {
       memories.delete(owner);
+      ending.delete(owner);
       orders.forget(owner);
       placements.forget(owner);
     },
     forgetAll() {
       memories.clear();
+      ending.clear();
       placements.retain();
       // What was verified at its version still is, whoever has led meanwhile; what was wished for is not.
       placements.suspend();

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { secrets } from '#kube/resource.ts';
 import { adminClient } from '../../kube/lab.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
@@ -139,6 +139,30 @@ describe('deletionPolicy Delete', () => {
     await scene.kubectl(['label', 'namespace', names[0] ?? '', 'touched=yes']);
     await placed.untilReady(domain);
     expect(await uids()).toEqual(before);
+  });
+});
+
+describe('deletionPolicy Delete, while something is on its way', () => {
+  it('waits for it, and takes it with the TrustBundle', async () => {
+    const domain = 'way.deleted.test';
+    const [where = ''] = await placed.namespaces('way-deleted', 1);
+    const [reached, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const step = async (name: string): Promise<void> => {
+      if (name !== 'place/write') return;
+      reached.resolve();
+      await opened.promise;
+    };
+    const publisher = placed.start([domain], { step });
+    onTestFinished(() => opened.resolve());
+    publisher.setAuthority(domain, known(domain, await makeRoot()));
+    const targets = [placed.target('way-deleted')];
+    await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
+    await reached.promise;
+    await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
+    await placed.untilTarget(domain, { error: expect.stringContaining('is being deleted') });
+    opened.resolve();
+    await untilGone(() => scene.bundleOf(domain));
+    await expect(placed.configMap(where)).rejects.toMatchObject(absent);
   });
 });
 

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
 import { systemClock } from '#kube/clock.ts';
-import { until } from '../../kube/lab.ts';
+import { testSignal, until } from '../../kube/lab.ts';
 import { bundleOf, fakeCluster, ordersOf, placedEntry } from '../support/fake-cluster.ts';
 import { fakePlacements } from '../support/fake-placements.ts';
+import { eventually } from '../support/publisher.ts';
 
 const owner = 'watches.test';
 
@@ -30,20 +31,18 @@ it('what is to go is not thought to be gone while nobody can see what is left', 
   const orders = ordersOf(placedEntry(owner, 'roots'), await bundleOf(owner));
   await until(() => placements.settle(owner, orders)[0]?.placements?.holding === 4);
   const left = () =>
-    placements.remove({
-      owner,
-      targets: [],
-      left: [{ kind: 'configMap', name: 'other' }],
-      isWritten: () => true,
-    });
-  expect(left()).toEqual([]);
+    placements.remove(
+      { owner, targets: [], left: [{ kind: 'configMap', name: 'other' }], isWritten: () => true },
+      testSignal(),
+    );
+  expect(await left()).toEqual([]);
   const allow = cluster.forbid();
   await until(() => cluster.refused() >= 1);
-  expect(left()).toHaveLength(1);
-  await until(() => left()[0]?.error?.code === 'BUNDLE_TARGET_FORBIDDEN');
-  expect(left()[0]?.error?.message).toContain('cannot be watched');
+  expect(await left()).toHaveLength(1);
+  await eventually(async () => (await left())[0]?.error?.code === 'BUNDLE_TARGET_FORBIDDEN');
+  expect((await left())[0]?.error?.message).toContain('cannot be watched');
   allow();
-  await until(() => left().length === 0);
+  await eventually(async () => (await left()).length === 0);
 });
 
 it('what is written while nobody watches is read again now and then, and neither sent again nor taken for news', async () => {

@@ -11,7 +11,7 @@ describe('a Secret that was seen not to stand where it is not selected', () => {
     const cluster = fakeCluster(1);
     const { look, leave, selected } = await removingPlacements(cluster, selecting('secret'));
     await eventually(async () => {
-      look();
+      await look();
       return cluster.requests.includes('get ns0');
     });
     cluster.touch('ns0', wanted);
@@ -24,7 +24,7 @@ describe('a Secret that was seen not to stand where it is not selected', () => {
   it('goes when it was written and is not selected again before anybody has looked', async () => {
     const { cluster, look } = await deselected();
     await eventually(async () => {
-      look();
+      await look();
       return cluster.maps.size === 0;
     });
   });
@@ -32,7 +32,61 @@ describe('a Secret that was seen not to stand where it is not selected', () => {
   it('goes with its TrustBundle', async () => {
     const { cluster, look, leave } = await deselected();
     leave();
-    await eventually(async () => look().length === 0);
+    await eventually(async () => (await look()).length === 0);
     expect(cluster.maps.size).toBe(0);
+  });
+});
+
+describe('a ConfigMap target', () => {
+  const told = { kind: 'configMap', name: 'roots', error: { code: 'BUNDLE_TARGET_LEAVING' } };
+
+  /** Its only namespace is selected, once the watch stands. */
+  async function begun() {
+    const cluster = fakeCluster(1);
+    const made = await removingPlacements(cluster, selecting('configMap'));
+    const select = (isReached: () => boolean) =>
+      eventually(async () => {
+        await made.look();
+        cluster.touch('ns0', wanted);
+        return isReached();
+      });
+    return { cluster, select, ...made };
+  }
+
+  it('is not gone while it is being written', async () => {
+    const { cluster, select, look, leave } = await begun();
+    const answer = cluster.hold('create ns0');
+    await select(() => cluster.requests.includes('create ns0'));
+    leave();
+    for (const _ of ['once', 'and again']) expect(await look()).toMatchObject([told]);
+    answer();
+    await eventually(async () => (await look()).length === 0);
+    expect(cluster.maps.size).toBe(0);
+  });
+
+  it('is not gone while the watch alone does not show it, and the server is asked once when it is', async () => {
+    const { cluster, select, look, leave, delayWatch } = await begun();
+    const arrive = delayWatch();
+    await select(() => cluster.maps.size === 1);
+    leave();
+    await eventually(async () => (await look())[0]?.placements?.namespaces === 1);
+    expect(await look()).toMatchObject([told]);
+    arrive();
+    await eventually(async () => (await look()).length === 0);
+    expect(cluster.maps.size).toBe(0);
+    const asked = cluster.requests.length;
+    await look();
+    expect(cluster.requests).toHaveLength(asked);
+  });
+
+  it('is not gone while the server cannot be asked', async () => {
+    const { cluster, select, look, leave, selected } = await begun();
+    await select(() => selected() === 1 && cluster.maps.size === 1);
+    const mend = cluster.fail('list configmaps', 'KUBE_UNAVAILABLE');
+    cluster.maps.clear();
+    leave();
+    await eventually(async () => (await look())[0]?.error?.code === 'BUNDLE_TARGET_UNAVAILABLE');
+    mend();
+    await eventually(async () => (await look()).length === 0);
   });
 });

@@ -97,6 +97,7 @@ export function fakeCluster(size: number): FakeCluster {
       const items = structuredClone(resource.plural === 'namespaces' ? spaces : found) as unknown[] as T[];
       return { items, resourceVersion: String(version), next: undefined, serverTime: undefined };
     },
+    list: async (resource, options = {}) => client.listPage(resource, options),
     async openWatch({ plural }) {
       if (forbidden || (blind && plural === 'configmaps')) {
         refused += 1;

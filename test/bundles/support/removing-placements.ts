@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import { PassThrough } from 'node:stream';
 import { createOrders, type Order } from '#bundles/controller/placement/order.ts';
 import { type Placements, startPlacements } from '#bundles/controller/placement/placements.ts';
 import type { RemovalWish } from '#bundles/controller/placement/removals.ts';
@@ -20,14 +22,17 @@ export function selecting(kind: PlacementKind): PlacementTarget {
 
 /** Placements in a fake cluster of a TrustBundle that takes its only target with it; what is deleted there is gone at once. */
 export async function removingPlacements(cluster: FakeCluster, target: PlacementTarget) {
+  const signal = testSignal();
+  const watch = Promise.withResolvers<void>();
+  let isLate = false;
   const bundle = await bundleOf(owner);
   const terms = { prunes: true, held: true };
   const order: Order = createOrders().of(target, owner, { bundle, error: undefined, partial: false }, terms);
   let targets: readonly PlacementTarget[] = [target];
   const placements: Placements = startPlacements({
-    client: removing(cluster),
+    client: removing(cluster, async () => (isLate ? watch.promise : undefined)),
     log: silent,
-    signal: testSignal(),
+    signal,
     clock: systemClock,
     random: Math.random,
     staleMs: 120_000,
@@ -53,17 +58,25 @@ export async function removingPlacements(cluster: FakeCluster, target: Placement
     /** How many namespaces it has, as the watch shows them. */
     selected: () => place().flatMap((report) => report.placements?.namespaces ?? [])[0] ?? 0,
     /** One look of the reconciler: what is told of what is left. */
-    look() {
+    look: async () => {
       place();
-      return placements.remove(wish());
+      return placements.remove(wish(), signal);
+    },
+    /** The watch shows no ConfigMap that is written from now on, until the returned function is called. */
+    delayWatch: () => {
+      isLate = true;
+      return watch.resolve;
     },
     /** The target left the specification, or its TrustBundle is being deleted. */
     leave: () => void (targets = []),
   };
 }
 
-/** The client of the fake, which also lists, deletes, and answers sealed. */
-function removing({ client, maps }: FakeCluster): KubeClient {
+/**
+ * The client of the fake, which also deletes and answers sealed.
+ * @param arrival what an event of ConfigMaps waits for
+ */
+function removing({ client, maps }: FakeCluster, arrival: () => Promise<void>): KubeClient {
   async function answer({ method, path }: KubeRequest, ask: () => Promise<unknown>): Promise<unknown> {
     if (method !== 'GET') return ask();
     const [, namespace = '', name = ''] = /namespaces\/([^/]+)\/[^/]+\/(.+)$/.exec(path) ?? [];
@@ -78,8 +91,14 @@ function removing({ client, maps }: FakeCluster): KubeClient {
       const body = request.sealed === true ? Buffer.from(JSON.stringify(found)) : found;
       return { body: body as T, status: 200, serverTime: undefined };
     },
-    list: async (resource, options = {}) => ({ ...(await client.listPage(resource, options)) }),
-    async delete(_resource, name, { namespace = '' }) {
+    async openWatch(resource, options, query) {
+      const stream = await client.openWatch(resource, options, query);
+      if (resource.plural !== 'configmaps') return stream;
+      const late = new PassThrough();
+      stream.on('data', (event) => void arrival().then(() => late.write(event)));
+      return late as unknown as IncomingMessage;
+    },
+    async delete(_resource, name, { namespace = '' } = {}) {
       maps.delete(`${namespace}/${name}`);
     },
   };

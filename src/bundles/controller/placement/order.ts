@@ -65,7 +65,10 @@ export function openOrder(order: Order, now: number): OpenOrder {
   };
 }
 
-export function orderId({ owner, target }: Pick<Order, 'owner' | 'target'>): string {
+export function orderId({
+  owner,
+  target,
+}: Pick<Order, 'owner'> & { readonly target: Pick<PlacementTarget, 'kind' | 'name'> }): string {
   return `${owner} ${targetId(target)}`;
 }
 

@@ -1,5 +1,11 @@
 import type { Logger } from 'pino';
-import { type OpenOrder, type Order, ownerOfKey } from '#bundles/controller/placement/order.ts';
+import {
+  type OpenOrder,
+  type Order,
+  orderId,
+  ownerOfKey,
+  splitKey,
+} from '#bundles/controller/placement/order.ts';
 import { createOrderBook, type OrderBookOptions } from '#bundles/controller/placement/order-book.ts';
 import {
   createRemovals,
@@ -10,11 +16,10 @@ import { createRecovery } from '#bundles/controller/placement/recovery.ts';
 import { placementReport } from '#bundles/controller/placement/report.ts';
 import { createPlacementWatches } from '#bundles/controller/placement/watches.ts';
 import { createWorker, type Written } from '#bundles/controller/placement/worker.ts';
-import { leaving } from '#bundles/controller/retired-target.ts';
+import { createRetirements, type PlacedKey } from '#bundles/controller/placement/retirements.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
-import { isPlacementKind, type PlacementKind, targetId } from '#bundles/target/named-target.ts';
+import type { PlacementKind } from '#bundles/target/named-target.ts';
 import type { Placement } from '#bundles/target/placement.ts';
-import { leftoverSummary } from '#bundles/target/placement-summary.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, pause } from '#kube/clock.ts';
 import { type ControllerObserver, startController } from '#kube/controller.ts';
@@ -57,7 +62,7 @@ export interface Placements {
    * What else belongs to a TrustBundle goes, also from namespaces that are not selected any more. What is told is of targets that it names
    * no more and that are not gone yet, and of what cannot go.
    */
-  remove(wish: RemovalWish): TargetReport[];
+  remove(wish: RemovalWish, signal: AbortSignal): Promise<TargetReport[]>;
   /** Nothing of that TrustBundle goes, or without a name of any, until it is asked for again. */
   retain(owner?: string): void;
   /**
@@ -133,6 +138,8 @@ export function startPlacements(options: PlacementsOptions): Placements {
     onProgress: ({ order }) => options.onProgress(order.owner),
     step,
   });
+  const retirements = createRetirements({ client, watches, removals, isUnderWay });
+  const working = new Set<string>();
 
   async function later(ms: number, task: () => void): Promise<void> {
     await pause(ms, signal);
@@ -146,10 +153,7 @@ export function startPlacements(options: PlacementsOptions): Placements {
       name: 'placements',
       queue,
       concurrency: CONCURRENCY,
-      reconcile: async (key, aborted) => {
-        if (options.isLeader()) await worker.settle(key, aborted);
-        else worker.release(key);
-      },
+      reconcile: work,
     }),
     startController<string>({
       ...common,
@@ -162,6 +166,27 @@ export function startPlacements(options: PlacementsOptions): Placements {
     }),
   ];
 
+  async function work(key: string, aborted: AbortSignal): Promise<void> {
+    if (!options.isLeader()) return worker.release(key);
+    working.add(key);
+    if (book.find(key) !== undefined) {
+      // What was to go there, and what was seen not to stand there, may be written now.
+      removals.release(key);
+      retirements.doubt(key);
+    }
+    try {
+      await worker.settle(key, aborted);
+    } finally {
+      working.delete(key);
+    }
+  }
+
+  /** What was asked for a moment ago may be on its way to the server. */
+  function isUnderWay(owner: string, target: PlacedKey): boolean {
+    const id = orderId({ owner, target });
+    return [...working].some((key) => splitKey(key).id === id);
+  }
+
   return {
     settle: (owner, orders) =>
       book.take(owner, orders).map((order) => placementReport(order, watches, clock)),
@@ -169,26 +194,12 @@ export function startPlacements(options: PlacementsOptions): Placements {
       book
         .list()
         .flatMap(({ order, awaitsHold }) => (order.owner === owner && awaitsHold ? [order.target.kind] : [])),
-    remove(wish) {
-      const { left, isWritten } = wish;
-      const placed = left.flatMap(({ kind, name }) => (isPlacementKind(kind) ? [{ kind, name }] : []));
-      for (const { kind } of placed) watches.start(kind);
-      const rest = removals.take({ ...wish, left: placed });
-      return placed.flatMap((target) => {
-        const { kind } = target;
-        const found = rest.get(targetId(target)) ?? [];
-        const doubt = watches.doubt(kind);
-        if (doubt?.code === 'BUNDLE_TARGET_FORBIDDEN' && !isWritten(kind)) return [];
-        if (found.length === 0) return doubt === undefined ? [] : [leaving(target, doubt)];
-        const summary = leftoverSummary(found);
-        return [{ ...leaving(target, summary.failures[0]?.error ?? doubt), placements: summary }];
-      });
-    },
-    retain: (owner) => removals.forget(owner),
+    remove: (wish, signal) => retirements.remove(wish, signal),
+    retain: (owner) => retirements.forget(owner),
     suspend: (owner) => book.suspend(owner),
     forget(owner) {
       book.take(owner, []);
-      removals.forget(owner);
+      retirements.forget(owner);
     },
     done: Promise.all(controllers.map(({ done }) => done)).then(() => watches.done()),
   };

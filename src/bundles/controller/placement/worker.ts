@@ -173,8 +173,6 @@ export function createWorker(options: WorkerOptions): Worker {
       const found = book.find(key);
       if (found === undefined) return removals.run(key, signal);
       const { order, placement } = found;
-      // What was to go there, and what was seen not to stand there, may be written now.
-      removals.release(key);
       order.active.add(placement.namespace);
       try {
         await settle(order, placement, signal);

@@ -1,0 +1,61 @@
+import { splitKey } from '#bundles/controller/placement/order.ts';
+import type { TargetKey } from '#bundles/controller/placement/removals.ts';
+import { OWNER_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
+import { targetId } from '#bundles/target/named-target.ts';
+import { OWNER_LABEL, ownerLabel } from '#bundles/target/placed-object.ts';
+import type { Leftover } from '#bundles/target/placement-summary.ts';
+import type { KubeClient } from '#kube/client.ts';
+import { configMaps } from '#kube/resource.ts';
+
+/**
+ * What the API server itself says is left of ConfigMaps: a watch is late by an event now and then, and what it does not show yet would be
+ * left behind for ever. Once it has said that nothing is, it is not asked again.
+ */
+export interface Remains {
+  /** Of a TrustBundle, by target id. Throws KubeError. */
+  of(
+    owner: string,
+    targets: readonly TargetKey[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, readonly Leftover[]>>;
+  /** One object of that key may be written. */
+  doubt(key: string): void;
+  /** Of that TrustBundle, or without a name of any. */
+  forget(owner?: string): void;
+}
+
+export function createRemains(client: Pick<KubeClient, 'list'>): Remains {
+  /** TrustBundle → ids of targets that nothing is left of. */
+  const cleared = new Map<string, Set<string>>();
+
+  async function list(owner: string, signal: AbortSignal): Promise<Map<string, Leftover[]>> {
+    const labelSelector = `${OWNER_LABEL}=${ownerLabel(owner)}`;
+    const { items } = await client.list(configMaps, { labelSelector, metadataOnly: true, signal });
+    const ours = items.filter(({ metadata }) => metadata.annotations?.[OWNER_ANNOTATION] === owner);
+    return Map.groupBy(
+      ours.map(({ metadata: { name, namespace = '' } }) => ({ name, namespace, error: undefined })),
+      ({ name }) => targetId({ kind: 'configMap', name }),
+    );
+  }
+
+  return {
+    async of(owner, targets, signal) {
+      const known = cleared.get(owner) ?? new Set<string>();
+      const asked = targets.filter((one) => one.kind === 'configMap' && !known.has(targetId(one)));
+      if (asked.length === 0) return new Map();
+      const left = await list(owner, signal);
+      const none = asked.map(targetId).filter((id) => !left.has(id));
+      cleared.set(owner, new Set([...known, ...none]));
+      return left;
+    },
+    doubt(key) {
+      const { id } = splitKey(key);
+      const [owner = '', target = ''] = id.split(' ');
+      cleared.get(owner)?.delete(target);
+    },
+    forget(owner) {
+      if (owner === undefined) cleared.clear();
+      else cleared.delete(owner);
+    },
+  };
+}
