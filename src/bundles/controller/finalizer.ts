@@ -16,7 +16,10 @@ const finalizers: Readonly<Record<NamedTarget['kind'], string>> = {
   configMap: 'mangrove.dev/configmap-targets',
   secret: 'mangrove.dev/secret-targets',
 };
+const placementKinds = ['configMap', 'secret'] as const satisfies readonly PlacementKind[];
 const all: readonly string[] = [...new Set(Object.values(finalizers))];
+
+type ToldTarget = NonNullable<NonNullable<TrustBundle['status']>['targets']>[number];
 
 export interface FinalizerTools {
   readonly client: KubeClient;
@@ -38,8 +41,14 @@ export function isKeptFor({ metadata }: TrustBundle, kind: NamedTarget['kind']):
   return metadata.finalizers?.includes(finalizers[kind]) === true;
 }
 
+/** It is kept for that kind, or one of that kind was seen to hold a bundle before anything was: by an older version, or when it was taken away by hand. */
+export function mayHaveWritten(object: TrustBundle, kind: PlacementKind): boolean {
+  return isKeptFor(object, kind) || tells(object, (told) => told.kind === kind && hasHeld(told));
+}
+
 /**
- * Before anything is written for a TrustBundle that takes it with it: the object with the finalizers of it. Throws KubeError.
+ * Before anything is written for a TrustBundle that takes it with it: the object with the finalizers of it. What it has no target of any more, and whose
+ * status tells of nothing that is left, keeps it no longer. Throws KubeError.
  * @param next kinds of which something is about to be written
  */
 export async function held(
@@ -49,9 +58,22 @@ export async function held(
   signal: AbortSignal,
 ): Promise<TrustBundle> {
   if (!deletesTargets(object)) return finalized(object, [], tools, signal);
-  const kinds = ['clusterTrustBundle' as const, ...next, ...writtenKinds(object)];
-  const wanted = [...ours(object), ...kinds.map((kind) => finalizers[kind])];
+  const kept = placementKinds.filter((kind) => isKeptFor(object, kind) && hasTargets(object, kind));
+  const kinds = ['clusterTrustBundle' as const, ...kept, ...next, ...writtenKinds(object)];
+  const wanted = kinds.map((kind) => finalizers[kind]);
   return finalized(object, [...new Set(wanted)], tools, signal);
+}
+
+/** By specification or status, as the object says them. */
+function hasTargets(object: TrustBundle, kind: PlacementKind): boolean {
+  return (
+    object.spec.targets.some((target) => target[kind] !== undefined) ||
+    tells(object, (told) => told.kind === kind)
+  );
+}
+
+function tells({ status }: TrustBundle, what: (told: ToldTarget) => boolean): boolean {
+  return status?.targets?.some(what) === true;
 }
 
 /** Nothing is left that it should take with it, or it leaves all behind. Throws KubeError. */
@@ -82,8 +104,9 @@ async function finalized(
   signal: AbortSignal,
 ): Promise<TrustBundle> {
   const has = ours(object);
-  if (has.length === wanted.length) return object;
-  await step?.(wanted.length > has.length ? 'removal/hold' : 'removal/release');
+  const isNew = wanted.some((finalizer) => !has.includes(finalizer));
+  if (!isNew && has.length === wanted.length) return object;
+  await step?.(isNew ? 'removal/hold' : 'removal/release');
   const others = (object.metadata.finalizers ?? []).filter((finalizer) => !all.includes(finalizer));
   const { metadata } = await client.update(
     trustBundles,

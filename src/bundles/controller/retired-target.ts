@@ -1,13 +1,17 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import type { TrustBundleEntry } from '#bundles/controller/entry.ts';
 import { targetFailure } from '#bundles/controller/failure.ts';
+import { isKeptFor } from '#bundles/controller/finalizer.ts';
 import type { TargetKey } from '#bundles/controller/placement/removals.ts';
 import type { ServedApi } from '#bundles/controller/served-api.ts';
 import { readPublishedFile } from '#bundles/controller/target-file.ts';
 import { type TargetReport, unseenTarget } from '#bundles/controller/target-report.ts';
 import { formats } from '#bundles/format/format.ts';
 import { OWNER_ANNOTATION } from '#bundles/target/cluster-trust-bundle.ts';
-import { kindNames } from '#bundles/target/named-target.ts';
+import { fallbackOf, publishedTargets } from '#bundles/target/fallback.ts';
+import { isTargetKind, kindNames, targetId } from '#bundles/target/named-target.ts';
 import { isCreated } from '#bundles/target/placed-object.ts';
 import { errorCode, MangroveError } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
@@ -21,6 +25,25 @@ export interface RetirementTools {
   /** Of files. */
   readonly directory: string;
   readonly step?: Step | undefined;
+}
+
+/** Targets that its status tells of. */
+export function toldTargets({ status }: TrustBundle): TargetKey[] {
+  return (status?.targets ?? []).flatMap(({ kind, name }) => (isTargetKind(kind) ? [{ kind, name }] : []));
+}
+
+/**
+ * All that it may have written: what its status tells, and what its specification names, for a status can be lost. A fallback that has not
+ * begun by then has written nothing.
+ */
+export function takenAlong({ object, spec }: TrustBundleEntry): TargetKey[] {
+  const named = spec === undefined ? [] : publishedTargets(spec, object.status);
+  const lost = spec === undefined || object.status?.targets !== undefined ? undefined : fallbackOf(spec);
+  const written = [...named, ...(lost === undefined ? [] : [lost])].filter(({ kind }) =>
+    isKeptFor(object, kind),
+  );
+  const all = [...toldTargets(object), ...written.map(({ kind, name }) => ({ kind, name }))];
+  return [...new Map(all.map((one) => [targetId(one), one])).values()];
 }
 
 /** Again after this, when something stands in the way. */

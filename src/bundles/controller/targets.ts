@@ -1,11 +1,11 @@
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { type TrustBundleCache, type TrustBundleEntry, verdictOn } from '#bundles/controller/entry.ts';
 import { settleFile } from '#bundles/controller/file-target.ts';
-import { deletesTargets, isKeptFor } from '#bundles/controller/finalizer.ts';
+import { deletesTargets, isKeptFor, mayHaveWritten } from '#bundles/controller/finalizer.ts';
 import { createOrders } from '#bundles/controller/placement/order.ts';
 import type { Placements } from '#bundles/controller/placement/placements.ts';
 import type { TargetKey } from '#bundles/controller/placement/removals.ts';
-import { retire } from '#bundles/controller/retired-target.ts';
+import { retire, takenAlong, toldTargets } from '#bundles/controller/retired-target.ts';
 import { settleTarget, type TargetTools } from '#bundles/controller/target.ts';
 import { hasten, newTargetMemory, type TargetMemory } from '#bundles/controller/target-memory.ts';
 import { type TargetReport, unseenTarget } from '#bundles/controller/target-report.ts';
@@ -14,10 +14,8 @@ import { fallbackOf, hasHeld, isTold, standIn, toldOf } from '#bundles/target/fa
 import {
   type ClusterTrustBundleTarget,
   type FileTarget,
-  isTargetKind,
   kindNames,
   type NamedTarget,
-  namedTargets,
   type PlacementKind,
   targetId,
 } from '#bundles/target/named-target.ts';
@@ -117,7 +115,7 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
     const reports = await Promise.all(
       single.map((one) => retire(one, owner, { ...tools, directory }, signal)),
     );
-    const isWritten = (kind: PlacementKind): boolean => isKeptFor(object, kind);
+    const isWritten = (kind: PlacementKind): boolean => mayHaveWritten(object, kind);
     const placed = await placements.remove({ owner, targets, left, isWritten }, signal);
     return [...reports, ...placed].filter((report) => report !== undefined);
   }
@@ -139,7 +137,8 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
   /** A fallback that could be written nowhere as long as it was needed: the API that it was to stand for is there. */
   function isNeedless({ kind, name, error }: TargetReport, { object, spec }: TrustBundleEntry): boolean {
     const isRefused = error?.code === 'BUNDLE_TARGET_FORBIDDEN' && tools.api.cache() !== undefined;
-    if (!isRefused || spec?.fallback.mode !== 'Auto') return false;
+    // What it is kept for may have been written, though nobody saw it.
+    if (!isRefused || spec?.fallback.mode !== 'Auto' || isKeptFor(object, 'configMap')) return false;
     const fallback = fallbackOf(spec);
     if (fallback === undefined || targetId(fallback) !== targetId({ kind, name })) return false;
     return toldOf(fallback, object.status)?.firstVerifiedTime === undefined;
@@ -210,20 +209,6 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
       placements.suspend();
     },
   };
-}
-
-function toldTargets({ status }: TrustBundle): TargetKey[] {
-  return (status?.targets ?? []).flatMap(({ kind, name }) => (isTargetKind(kind) ? [{ kind, name }] : []));
-}
-
-/** All that it may have written: what its status tells, and what its specification names, for a status can be lost. */
-function takenAlong({ object, spec }: TrustBundleEntry): TargetKey[] {
-  const fallback = spec === undefined ? undefined : fallbackOf(spec);
-  const named =
-    spec === undefined ? [] : [...namedTargets(spec), ...(fallback === undefined ? [] : [fallback])];
-  const written = named.filter(({ kind }) => isKeptFor(object, kind));
-  const all = [...toldTargets(object), ...written.map(({ kind, name }) => ({ kind, name }))];
-  return [...new Map(all.map((one) => [targetId(one), one])).values()];
 }
 
 /** What waits for an API that is absent holds up nobody where a ConfigMap stands for it. */

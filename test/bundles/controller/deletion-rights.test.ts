@@ -162,4 +162,45 @@ describe('what was written', () => {
     await untilGone(() => scene.bundleOf(domain));
     for (const name of names) await expect(placed.configMap(name)).rejects.toMatchObject(absent);
   });
+
+  it('keeps it also when an older version has written it, with a finalizer for all kinds', async () => {
+    const domain = 'older.rights.test';
+    const [where = ''] = await placed.namespaces('older-rights', 1);
+    const own = await account('older-rights-app', 'configmap-targets', 'configmap-deletion');
+    const first = await own.start(domain);
+    await write(domain, placed.target('older-rights'));
+    await placed.untilReady(domain);
+    await first.stop();
+    await own.revoke('configmap-targets');
+    const single = ['--type=merge', '-p', '{"metadata":{"finalizers":["mangrove.dev/targets"]}}'];
+    await scene.kubectl(['patch', 'trustbundle', domain, ...single]);
+    await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
+    await own.start(domain);
+    await scene.untilCondition(domain, 'Ready', { status: 'False', reason: 'TargetForbidden' });
+    await own.grant('configmap-targets');
+    await untilGone(() => scene.bundleOf(domain));
+    await expect(placed.configMap(where)).rejects.toMatchObject(absent);
+  });
+
+  it('keeps nothing once it is gone, though a ConfigMap could stand for ClusterTrustBundles', async () => {
+    const domain = 'over.rights.test';
+    await placed.namespaces('over-rights', 1);
+    const own = await account(
+      'over-rights-app',
+      'configmap-targets',
+      'configmap-deletion',
+      'clustertrustbundle-deletion',
+    );
+    const first = await own.start(domain);
+    const bundle = { clusterTrustBundle: { signerName: signerOf(domain) } };
+    await write(domain, bundle, placed.target('over-rights'));
+    await placed.untilReady(domain);
+    await write(domain, bundle);
+    await eventually(async () => (await scene.bundleOf(domain)).status?.targets?.length === 1);
+    await first.stop();
+    await own.revoke('configmap-targets');
+    await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
+    await own.start(domain);
+    await untilGone(() => scene.bundleOf(domain));
+  });
 });
