@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { type BundleObserver, createAnnouncer } from '#bundles/controller/announcement.ts';
 import {
+  asksTheSame,
   createTrustBundleCache,
   rivalsOf,
   type TrustBundleEntry,
@@ -20,7 +21,6 @@ import { createTargets } from '#bundles/controller/targets.ts';
 import { type BundleControllerTiming, defaultTiming } from '#bundles/controller/timing.ts';
 import { type PublishedEvidence, verifyPublished } from '#bundles/controller/verify.ts';
 import type { AuthorityLookup } from '#bundles/source/authority.ts';
-import { CONSENT_ANNOTATION } from '#bundles/source/consent.ts';
 import { targetId } from '#bundles/target/named-target.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, systemClock } from '#kube/clock.ts';
@@ -189,7 +189,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
   bundles.onChange((previous, current) => {
     options.onTrustBundle?.([...(previous?.authorities ?? []), ...(current?.authorities ?? [])]);
     // Our own status, written a moment ago.
-    if (current !== undefined && sameSpec(previous, current)) return;
+    if (current !== undefined && asksTheSame(previous, current)) return;
     for (const entry of [previous, current]) {
       if (entry === undefined) continue;
       for (const rival of rivalsOf(entry, bundles)) queue.add(rival);
@@ -291,16 +291,4 @@ export function startBundleController(options: BundleControllerOptions): BundleC
       () => undefined,
     ),
   };
-}
-
-function sameSpec(previous: TrustBundleEntry | undefined, current: TrustBundleEntry): boolean {
-  const { uid, generation, annotations = {} } = current.object.metadata;
-  return (
-    generation !== undefined &&
-    previous?.object.metadata.generation === generation &&
-    previous.object.metadata.uid === uid &&
-    // A fallback begins by standing in the status.
-    previous.targets.length === current.targets.length &&
-    previous.object.metadata.annotations?.[CONSENT_ANNOTATION] === annotations[CONSENT_ANNOTATION]
-  );
 }

@@ -2,6 +2,7 @@ import { type Labels, selects } from '#bundles/bundle/label-selector.ts';
 import { parseTrustBundleSpec, type TrustBundle, type TrustBundleSpec } from '#bundles/bundle/resource.ts';
 import { type SourceKind, sourceKey } from '#bundles/bundle/source-spec.ts';
 import { deletesTargets, isEnding } from '#bundles/controller/finalizer.ts';
+import { CONSENT_ANNOTATION } from '#bundles/source/consent.ts';
 import { arbitrate, type Claim, type Verdict } from '#bundles/target/claim.ts';
 import { publishedTargets } from '#bundles/target/fallback.ts';
 import { type NamedTarget, targetId } from '#bundles/target/named-target.ts';
@@ -98,4 +99,20 @@ function claimOf({ object }: TrustBundleEntry, target: string): Claim {
 export function rivalsOf(entry: TrustBundleEntry, bundles: TrustBundleCache): ReadonlySet<string> {
   const rivals = entry.targets.flatMap((target) => bundles.index('target', targetId(target)));
   return new Set([entry.object.metadata.name, ...rivals.map(({ object }) => object.metadata.name)]);
+}
+
+/** Nothing is new but what we tell in its status ourselves. */
+export function asksTheSame(previous: TrustBundleEntry | undefined, current: TrustBundleEntry): boolean {
+  const { uid, generation, finalizers = [], annotations = {} } = current.object.metadata;
+  const before = previous?.object.metadata;
+  return (
+    generation !== undefined &&
+    before?.generation === generation &&
+    before.uid === uid &&
+    // A fallback begins by standing in the status.
+    previous?.targets.length === current.targets.length &&
+    // Somebody may take away by hand what keeps it, which is no change of its specification.
+    (before.finalizers ?? []).join() === finalizers.join() &&
+    before.annotations?.[CONSENT_ANNOTATION] === annotations[CONSENT_ANNOTATION]
+  );
 }
