@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
-import { type BundleObserver, createAnnouncer } from '#bundles/controller/announcement.ts';
+import { createAnnouncer } from '#bundles/controller/announcement.ts';
+import type { BundleObserver } from '#bundles/controller/bundle-observer.ts';
 import {
   asksTheSame,
   createTrustBundleCache,

@@ -1,44 +1,20 @@
 import type { Logger } from 'pino';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import type { BundleObserver } from '#bundles/controller/bundle-observer.ts';
 import { describePlace, type Place } from '#bundles/controller/placement/read.ts';
 import { describePending } from '#bundles/controller/promotion-status.ts';
 import type { Findings } from '#bundles/controller/status.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
+import { published, repaired } from '#bundles/controller/target-event.ts';
 import type { Assembly } from '#bundles/source/assembly.ts';
 import { shortened } from '#bundles/source/filter.ts';
 import { withheldError } from '#bundles/source/shrink.ts';
 import type { Channels } from '#bundles/target/channels.ts';
-import { kindNames, targetId } from '#bundles/target/named-target.ts';
+import { isPlacementKind, kindNames, targetId } from '#bundles/target/named-target.ts';
 import type { PlacementSummary } from '#bundles/target/placement-summary.ts';
 import { advice, type ErrorCode, errorCode, errorMessage, errorRow, MangroveError } from '#errors/error.ts';
 import type { EventRecorder } from '#kube/event.ts';
 import { formatTime } from '#kube/micro-time.ts';
-
-/** Told of what happens to bundles; shaped for metrics. Times are epoch seconds. */
-export interface BundleObserver {
-  assembled?(bundle: string, roots: ReadonlyMap<string, number>, bytes: number): void;
-  sources?(
-    bundle: string,
-    states: ReadonlyMap<string, { readonly goodAt: number | undefined; readonly failing: boolean }>,
-  ): void;
-  withheld?(bundle: string, roots: number): void;
-  /** All that there are, before anything is told of one. */
-  targets?(bundle: string, names: readonly string[]): void;
-  /** Whether live targets hold something else than what the sources give. */
-  promotion?(bundle: string, pending: boolean): void;
-  verified?(bundle: string, target: string, at: number): void;
-  published?(bundle: string, target: string, outcome: 'written' | 'repaired' | 'failed'): void;
-  /** Of a target in many namespaces: how many hold it, refuse it, or are to come. */
-  placed?(bundle: string, target: string, states: Readonly<Record<PlacementState, number>>): void;
-  /** Whether what was written there cannot be read back. */
-  unread?(bundle: string, target: string, unread: boolean): void;
-  /** The TrustBundle is gone. */
-  forget?(bundle: string): void;
-  /** Somebody else leads. */
-  forgetAll?(): void;
-}
-
-export type PlacementState = 'holding' | 'failing' | 'pending';
 
 export interface Announcer {
   /** Tells events, log and observer what a reconcile found; what was said before is not said again. */
@@ -174,8 +150,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
   }
 
   function many(object: TrustBundle, report: TargetReport, placements: PlacementSummary): void {
-    const { holding, failing, pending, namespaces } = placements;
-    observer.placed?.(object.metadata.name, metricName(report), { holding, failing, pending });
+    placed(object.metadata.name, report, placements);
     observer.unread?.(object.metadata.name, metricName(report), report.unread === true);
     const { kind, name, hash = '' } = report;
     const before = said.get(object.metadata.uid ?? '');
@@ -183,9 +158,25 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     if (before === undefined || report.error !== undefined || before.get(about) === hash) return;
     before.set(about, hash);
     if (hash === '') return;
+    const { namespaces } = placements;
     log.info({ trustBundle: object.metadata.name, target: targetId(report), hash, namespaces }, 'published');
     const message = `${kindNames[kind]} ${name} holds the bundle ${hash.slice(0, 8)} in ${namespaces} namespaces`;
     events.record(object, { type: 'Normal', reason: 'Published', message });
+  }
+
+  function placed(
+    bundle: string,
+    report: TargetReport,
+    { holding, failing, pending }: PlacementSummary,
+  ): void {
+    observer.placed?.(bundle, metricName(report), { holding, failing, pending });
+  }
+
+  /** What it says cannot be read: so nothing is written, and nothing waits to be read back. */
+  function unpublished({ metadata: { name: bundle }, status }: TrustBundle): void {
+    for (const { kind, name } of status?.targets ?? []) {
+      if (isPlacementKind(kind)) observer.unread?.(bundle, metricName({ kind, name }), false);
+    }
   }
 
   return {
@@ -200,7 +191,7 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
     },
     announce(object, findings) {
       fault(object, 'spec', 'invalid' in findings ? findings.invalid : undefined);
-      if ('invalid' in findings) return;
+      if ('invalid' in findings) return unpublished(object);
       sources(object, findings);
       const { targets } = findings;
       observer.targets?.(object.metadata.name, targets.map(metricName));
@@ -216,8 +207,12 @@ export function createAnnouncer({ log, events, observer }: AnnouncerOptions): An
       events.record(object, { type: 'Normal', reason: 'RemovalConsented', message });
     },
     ending(object, left) {
+      const { name } = object.metadata;
+      // What was verified before is not any more, and would only grow old.
+      for (const names of [[], left.map(metricName)]) observer.targets?.(name, names);
       for (const report of left) {
         if (!isUnderWay(report.error)) fault(object, targetId(report), report.error);
+        if (report.placements !== undefined) placed(name, report, report.placements);
       }
       if (left.length > 0) return;
       log.info({ trustBundle: object.metadata.name }, 'a TrustBundle is deleted, and what it published');
@@ -246,14 +241,4 @@ function isUnderWay(error: MangroveError | undefined): boolean {
 /** As metrics have named ClusterTrustBundles from the beginning; what is of another kind says so. */
 function metricName({ kind, name }: Pick<TargetReport, 'kind' | 'name'>): string {
   return kind === 'clusterTrustBundle' ? name : targetId({ kind, name });
-}
-
-function published({ kind, name, hash = '' }: TargetReport) {
-  const message = `${kindNames[kind]} ${name} holds the bundle ${hash.slice(0, 8)}`;
-  return { type: 'Normal', reason: 'Published', message } as const;
-}
-
-function repaired({ kind, name, changed }: TargetReport) {
-  const message = `${kindNames[kind]} ${name} was changed by somebody else and put right: ${changed.join(', ')}`;
-  return { type: 'Warning', reason: 'TargetRepaired', message } as const;
 }
