@@ -11,7 +11,7 @@ export interface Exchange {
   /** Path and query below the server's address, encoded. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Sent one after the other, and copied together nowhere. */
+  /** Sent one after the other, and not copied together by us; the TLS layer may. */
   readonly body?: readonly Buffer[] | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Until the answer is complete (`send`) or its headers are there (`open`). */

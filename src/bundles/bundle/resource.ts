@@ -117,20 +117,31 @@ const targetStatus = z.object({
     .boolean()
     .optional()
     .describe('True for the ConfigMap that stands for ClusterTrustBundles without being named.'),
-  error: z.string().max(4096).optional().describe('Why it does not hold the bundle now.'),
-  namespaces: z.int().min(0).optional().describe('Namespaces that the selector selects.'),
+  error: z
+    .string()
+    .max(4096)
+    .optional()
+    .describe('Why it does not hold the bundle now, or why it is not gone yet when it is to go.'),
+  namespaces: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('Namespaces that the selector selects; of a target that is to go, those where it is left.'),
   holding: z.int().min(0).optional().describe('How many of them were seen to hold the bundle.'),
-  failing: z.int().min(0).optional().describe('How many of them refuse it.'),
+  failing: z.int().min(0).optional().describe('How many of them refuse it, or refuse to let it go.'),
   failures: z
     .array(
       z.object({
         namespace: z.string().max(63).describe('Namespace.'),
-        error: z.string().max(512).describe('Why it does not hold the bundle now.'),
+        error: z
+          .string()
+          .max(512)
+          .describe('Why it does not hold the bundle now, or why it is not gone yet when it is to go.'),
       }),
     )
     .max(16)
     .optional()
-    .describe('The first of those that refuse it, in order of their names.')
+    .describe('The first of those that refuse, in order of their names.')
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['namespace'] }),
 });
 
