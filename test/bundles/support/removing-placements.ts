@@ -44,6 +44,7 @@ export async function removingPlacements(cluster: FakeCluster, target: Placement
     reflectorObserver: () => ({}),
     queueObserver: () => ({}),
     onWritten: () => undefined,
+    onUnheld: () => undefined,
     onProgress: () => undefined,
     onWatchChange: () => undefined,
   });
