@@ -36,6 +36,7 @@ export async function replicas(on: Installation): Promise<() => Replica> {
     const memory = shippedMemoryLimit();
     const [program = '', ...args] = memory.command([launcher, 'controller', '--config', path]);
     const child = spawn(program, args, { stdio: ['ignore', log, log] });
+    const exited = once(child, 'exit');
     process.once('exit', () => child.kill('SIGKILL'));
     return {
       signal: (signal) => void child.kill(signal),
@@ -45,6 +46,8 @@ export async function replicas(on: Installation): Promise<() => Replica> {
           const answer = await fetch(`${url}/readyz`).catch(() => undefined);
           await answer?.body?.cancel();
           if (answer?.status === 200) return;
+          if (child.exitCode !== null || child.signalCode !== null)
+            throw new Error(`the replica ended: see ${on.directory}`);
           await sleep(10);
         }
       },
@@ -54,7 +57,7 @@ export async function replicas(on: Installation): Promise<() => Replica> {
       },
       async stop() {
         child.kill('SIGTERM');
-        await once(child, 'exit');
+        await exited;
         memory.release();
       },
     };

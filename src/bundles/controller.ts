@@ -5,6 +5,7 @@ import type { BundleObserver } from '#bundles/controller/bundle-observer.ts';
 import {
   asksTheSame,
   createTrustBundleCache,
+  isLetGo,
   rivalsOf,
   type TrustBundleEntry,
   targetsWhileDeleting,
@@ -190,7 +191,11 @@ export function startBundleController(options: BundleControllerOptions): BundleC
   bundles.onChange((previous, current) => {
     options.onTrustBundle?.([...(previous?.authorities ?? []), ...(current?.authorities ?? [])]);
     // Our own status, written a moment ago.
-    if (current !== undefined && asksTheSame(previous, current)) return;
+    if (current !== undefined && asksTheSame(previous, current)) {
+      // Not at once: whoever takes its finalizers away may do so each time.
+      if (isLetGo(previous, current)) queue.addAfter(current.object.metadata.name, timing.progressMs);
+      return;
+    }
     for (const entry of [previous, current]) {
       if (entry === undefined) continue;
       for (const rival of rivalsOf(entry, bundles)) queue.add(rival);

@@ -103,7 +103,7 @@ export function rivalsOf(entry: TrustBundleEntry, bundles: TrustBundleCache): Re
 
 /** Nothing is new but what we tell in its status ourselves. */
 export function asksTheSame(previous: TrustBundleEntry | undefined, current: TrustBundleEntry): boolean {
-  const { uid, generation, finalizers = [], annotations = {} } = current.object.metadata;
+  const { uid, generation, annotations = {} } = current.object.metadata;
   const before = previous?.object.metadata;
   return (
     generation !== undefined &&
@@ -111,8 +111,12 @@ export function asksTheSame(previous: TrustBundleEntry | undefined, current: Tru
     before.uid === uid &&
     // A fallback begins by standing in the status.
     previous?.targets.length === current.targets.length &&
-    // Somebody may take away by hand what keeps it, which is no change of its specification.
-    (before.finalizers ?? []).join() === finalizers.join() &&
     before.annotations?.[CONSENT_ANNOTATION] === annotations[CONSENT_ANNOTATION]
   );
+}
+
+/** Somebody has taken away by hand what keeps it, which is no change of its specification. */
+export function isLetGo(previous: TrustBundleEntry | undefined, current: TrustBundleEntry): boolean {
+  const kept = current.object.metadata.finalizers ?? [];
+  return previous?.object.metadata.finalizers?.some((one) => !kept.includes(one)) === true;
 }

@@ -1,4 +1,5 @@
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import { standingConfigMaps } from '#bundles/controller/placement/remains.ts';
 import { hasHeld } from '#bundles/target/fallback.ts';
 import { isPlacementKind, type NamedTarget, type PlacementKind } from '#bundles/target/named-target.ts';
 import type { KubeClient } from '#kube/client.ts';
@@ -47,8 +48,8 @@ export function mayHaveWritten(object: TrustBundle, kind: PlacementKind): boolea
 }
 
 /**
- * Before anything is written for a TrustBundle that takes it with it: the object with the finalizers of it. What it has no target of any more, and whose
- * status tells of nothing that is left, keeps it no longer. Throws KubeError.
+ * Before anything is written for a TrustBundle that takes it with it: the object with the finalizers of it. What it has no target of any more, whose
+ * status tells of nothing that is left, and of which the API server shows nothing keeps it no longer. Throws KubeError.
  * @param next kinds of which something is about to be written
  */
 export async function held(
@@ -58,10 +59,24 @@ export async function held(
   signal: AbortSignal,
 ): Promise<TrustBundle> {
   if (!deletesTargets(object)) return finalized(object, [], tools, signal);
-  const kept = placementKinds.filter((kind) => isKeptFor(object, kind) && hasTargets(object, kind));
-  const kinds = ['clusterTrustBundle' as const, ...kept, ...next, ...writtenKinds(object)];
+  const wished = placementKinds.filter((kind) => isKeptFor(object, kind) && hasTargets(object, kind));
+  const kinds = ['clusterTrustBundle' as const, ...wished, ...next, ...writtenKinds(object)];
+  if (isKeptFor(object, 'configMap') && !kinds.includes('configMap') && (await stands(object, tools, signal)))
+    kinds.push('configMap');
   const wanted = kinds.map((kind) => finalizers[kind]);
   return finalized(object, [...new Set(wanted)], tools, signal);
+}
+
+/** The status that told of it may have been lost. What cannot be seen may stand. */
+async function stands(
+  { metadata: { name } }: TrustBundle,
+  { client }: FinalizerTools,
+  signal: AbortSignal,
+): Promise<boolean> {
+  return standingConfigMaps(client, name, signal).then(
+    (standing) => standing.length > 0,
+    () => true,
+  );
 }
 
 /** By specification or status, as the object says them. */
@@ -69,6 +84,13 @@ function hasTargets(object: TrustBundle, kind: PlacementKind): boolean {
   return (
     object.spec.targets.some((target) => target[kind] !== undefined) ||
     tells(object, (told) => told.kind === kind)
+  );
+}
+
+/** Something that keeps it was told of until now, and is not any more: it can be let go by the next look. */
+export function keepsLess(object: TrustBundle, status: NonNullable<TrustBundle['status']>): boolean {
+  return placementKinds.some(
+    (kind) => isKeptFor(object, kind) && hasTargets(object, kind) && !hasTargets({ ...object, status }, kind),
   );
 }
 

@@ -3,7 +3,7 @@ import type { TrustBundle, TrustBundleSpec, TrustBundleStatus } from '#bundles/b
 import type { Announcer } from '#bundles/controller/announcement.ts';
 import { knownRoots, spendConsent } from '#bundles/controller/consent.ts';
 import type { TrustBundleCache, TrustBundleEntry } from '#bundles/controller/entry.ts';
-import { deletesTargets, held, isEnding, released } from '#bundles/controller/finalizer.ts';
+import { deletesTargets, held, keepsLess, isEnding, released } from '#bundles/controller/finalizer.ts';
 import { publishedNow } from '#bundles/controller/last-published.ts';
 import { recallPublished, recallSource } from '#bundles/controller/recall.ts';
 import {
@@ -187,8 +187,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const findings = await find(entry, signal);
     announcer.announce(entry.object, findings);
     const object = await spendConsent(entry.object, findings, { client, announcer, signal });
-    await report(object, trustBundleStatus(findings, contextOf(object)), signal);
-    return { requeueAfterMs: nextLookMs(findings) };
+    const status = trustBundleStatus(findings, contextOf(object));
+    await report(object, status, signal);
+    return { requeueAfterMs: keepsLess(object, status) ? MIN_REQUEUE_MS : nextLookMs(findings) };
   }
 
   /** It is being deleted, and stays until nothing is left that it should take with it. */

@@ -33,13 +33,13 @@ export function toldTargets({ status }: TrustBundle): TargetKey[] {
 }
 
 /**
- * All that it may have written: what its status tells, and what its specification names, for a status can be lost. A fallback that has not
- * begun by then has written nothing.
+ * All that it may have written: what its status tells, and what its specification names, for a status can be lost. So can be what told
+ * of the fallback.
  */
 export function takenAlong({ object, spec }: TrustBundleEntry): TargetKey[] {
   const named = spec === undefined ? [] : publishedTargets(spec, object.status);
-  const lost = spec === undefined || object.status?.targets !== undefined ? undefined : fallbackOf(spec);
-  const written = [...named, ...(lost === undefined ? [] : [lost])].filter(({ kind }) =>
+  const fallback = spec === undefined ? undefined : fallbackOf(spec);
+  const written = [...named, ...(fallback === undefined ? [] : [fallback])].filter(({ kind }) =>
     isKeptFor(object, kind),
   );
   const all = [...toldTargets(object), ...written.map(({ kind, name }) => ({ kind, name }))];

@@ -17,7 +17,7 @@ export interface Placement {
   created: boolean;
   /** It is time to look at it again, whatever is known. */
   due: boolean;
-  /** Versions that our own writes replaced: a watch that still shows one is only late. `''` stands for no object. */
+  /** Of what is watched, versions that our own writes replaced: one that still shows is only late. `''` stands for no object. */
   readonly superseded: Set<string>;
   error: MangroveError | undefined;
   /** Its namespace was found to be going, or gone, before the watch said so: it is no target. */
@@ -123,6 +123,13 @@ export function owesReadBack({ version, verifiedAt, digest }: Placement, wished:
 /** It was seen to hold the wish, at its present version. */
 export function isHolding({ version, verifiedAt, digest, error }: Placement, wished: string): boolean {
   return version !== undefined && verifiedAt !== undefined && digest === wished && error === undefined;
+}
+
+/** What is wished for by now is what it holds: whatever it refused before is over. */
+export function noteMatch(placement: Placement, wished: string): void {
+  if (!isHolding({ ...placement, error: undefined }, wished)) return;
+  placement.error = undefined;
+  placement.failures = 0;
 }
 
 /** Its content is not known any more; whose it is stays known. */

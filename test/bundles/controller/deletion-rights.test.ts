@@ -196,7 +196,7 @@ describe('what was written', () => {
     await write(domain, bundle, placed.target('over-rights'));
     await placed.untilReady(domain);
     await write(domain, bundle);
-    await eventually(async () => (await scene.bundleOf(domain)).status?.targets?.length === 1);
+    await eventually(async () => (await scene.bundleOf(domain)).metadata.finalizers?.length === 1);
     await first.stop();
     await own.revoke('configmap-targets');
     await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);

@@ -3,6 +3,7 @@ import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { held, mayHaveWritten } from '#bundles/controller/finalizer.ts';
 import type { PlacementKind } from '#bundles/target/named-target.ts';
 import type { KubeClient } from '#kube/client.ts';
+import { KubeError } from '#kube/error.ts';
 import type { AnyObject } from '#kube/object.ts';
 import { adminClient, testSignal } from '../../kube/lab.ts';
 import { placedEntry } from '../support/fake-cluster.ts';
@@ -25,8 +26,17 @@ function bundle(finalizers: readonly string[], named: TrustBundle['spec']['targe
 
 /** What it is held by then, somebody else's left out. */
 async function heldBy(object: TrustBundle, ...next: PlacementKind[]): Promise<readonly string[]> {
+  return heldWith(async () => ({ items: [] }), object, next);
+}
+
+/** @param list of ConfigMaps that stand */
+async function heldWith(
+  list: () => Promise<{ readonly items: readonly AnyObject[] }>,
+  object: TrustBundle,
+  next: readonly PlacementKind[] = [],
+): Promise<readonly string[]> {
   const update = async (_resource: unknown, changed: AnyObject): Promise<AnyObject> => changed;
-  const client: KubeClient = Object.assign(Object.create(await adminClient()), { update });
+  const client: KubeClient = Object.assign(Object.create(await adminClient()), { update, list });
   const { metadata } = await held(object, next, { client }, testSignal());
   const [other, ...ours] = metadata.finalizers ?? [];
   expect(other).toBe('example.org/other');
@@ -43,6 +53,23 @@ it('a TrustBundle is kept for a kind while specification, status or what comes n
     targets,
     secrets,
   ]);
+});
+
+it('a TrustBundle of which ConfigMaps stand is kept for them, also when its status was lost, and when they cannot be seen', async () => {
+  const lost = bundle([targets, configMaps], [clusterTrustBundle], []);
+  const standing =
+    (annotations: Readonly<Record<string, string>>, more: object = {}) =>
+    async () => ({
+      items: [{ metadata: { name: 'roots', namespace: 'web', annotations, ...more } }],
+    });
+  const ours = { 'mangrove.dev/trust-bundle': 'east.test' };
+  expect(await heldWith(standing(ours), lost)).toEqual([targets, configMaps]);
+  expect(await heldWith(standing({}), lost)).toEqual([targets]);
+  expect(await heldWith(standing(ours, { deletionTimestamp: '2026-01-01T00:00:00Z' }), lost)).toEqual([
+    targets,
+  ]);
+  const refused = async () => Promise.reject(new KubeError('KUBE_FORBIDDEN', 'no'));
+  expect(await heldWith(refused, lost)).toEqual([targets, configMaps]);
 });
 
 it('something may have been written of a kind that it is not kept for, when the status has seen it', () => {

@@ -65,3 +65,18 @@ it('a namespace that goes and was the last that others waited for has them read 
   await until(() => cluster.requests.includes('list metadata.name=roots'));
   release();
 });
+
+it('a namespace that refused a bundle fails no more once what it holds is wished for again', async () => {
+  const cluster = fakeCluster(2);
+  const { placements } = fakePlacements(cluster);
+  const entry = placedEntry(owner, 'roots');
+  const first = ordersOf(entry, await bundleOf(owner));
+  const report = (orders: typeof first) => placements.settle(owner, orders)[0]?.placements;
+  await until(() => report(first)?.holding === 2);
+  cluster.fail('patch ns0', 'KUBE_INVALID');
+  const second = ordersOf(entry, await bundleOf(owner));
+  await until(() => report(second)?.holding === 1 && report(second)?.failures.length === 1);
+  expect(report(first)).toMatchObject({ holding: 1 });
+  await until(() => report(first)?.holding === 2);
+  expect(report(first)?.failures).toEqual([]);
+});

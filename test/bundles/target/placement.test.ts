@@ -6,12 +6,14 @@ import {
   isHolding,
   newPlacement,
   noteKnown,
+  noteMatch,
   noteShown,
   type Observed,
   owesReadBack,
   type Placement,
   wishId,
 } from '#bundles/target/placement.ts';
+import { MangroveError } from '#errors/error.ts';
 
 const now = 1_000;
 const at = (version: string): Observed => ({ version });
@@ -78,6 +80,15 @@ describe('what is known', () => {
     noteKnown(one, written, 5);
     expect([isHolding(one, 'wish'), owesReadBack(one, 'wish')]).toEqual([true, false]);
     expect([isHolding(one, 'next'), owesReadBack(one, 'next')]).toEqual([false, false]);
+  });
+
+  it('is over with what it refused once that is not wished for any more', () => {
+    const error = new MangroveError('BUNDLE_TARGET_FORBIDDEN', 'no');
+    const one = placement({ ...held, verifiedAt: 5, error, failures: 3 });
+    noteMatch(one, 'other');
+    expect(one).toMatchObject({ error, failures: 3 });
+    noteMatch(one, 'wish');
+    expect([one.error, one.failures, isHolding(one, 'wish')]).toEqual([undefined, 0, true]);
   });
 
   it('is forgotten with its versions, but not whose it is', () => {

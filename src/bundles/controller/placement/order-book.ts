@@ -17,6 +17,7 @@ import {
   decide,
   hasten,
   newPlacement,
+  noteMatch,
   noteShown,
   owesReadBack,
   type Placement,
@@ -89,7 +90,9 @@ export function createOrderBook(options: OrderBookOptions): OrderBook {
     const observed = shown(open, placement);
     if (typeof observed !== 'string') noteShown(placement, observed.version);
     if (!isOurs(open, placement, verdictOn(open, placement)) || desired === undefined) return 'nothing';
-    return decide(placement, observed, { digest: desired.digest, growOnly }, now());
+    const decision = decide(placement, observed, { digest: desired.digest, growOnly }, now());
+    if (decision === 'nothing') noteMatch(placement, desired.digest);
+    return decision;
   }
 
   function work(open: OpenOrder, placement: Placement): void {

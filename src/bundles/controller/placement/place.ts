@@ -157,20 +157,25 @@ export function examine(
 
 /** False when somebody was faster. */
 async function create(task: PlacementTask): Promise<boolean> {
-  const { client, desired, placement, signal, step } = task;
+  const { client, desired, signal, step } = task;
   const { kind, namespace } = placeOf(task);
   await step?.('place/write');
   try {
     const query = { fieldManager };
     const call = { method: 'POST', query, body: creationOf(desired, namespace), signal } as const;
     const object = await metadataAnswer(client, { kind, namespace }, call);
-    placement.superseded.add('');
+    supersede(task, '');
     noteWritten(object, task, true);
     return true;
   } catch (error) {
     if (isAlreadyExists(error)) return false;
     throw error;
   }
+}
+
+/** No watch shows a Secret, so none can be late. */
+function supersede({ desired, placement }: PlacementTask, version: string | undefined): void {
+  if (desired.kind === 'configMap' && version !== undefined) placement.superseded.add(version);
 }
 
 /** Of the object as it was last read or written. */
@@ -193,7 +198,7 @@ async function patch(
   await step?.('place/write');
   try {
     const object = await patchOf(client, placeOf(task), body, signal);
-    if (resourceVersion !== undefined) placement.superseded.add(resourceVersion);
+    supersede(task, resourceVersion);
     noteWritten(object, task, found.created);
     return true;
   } catch (error) {

@@ -5,6 +5,7 @@ import { targetId } from '#bundles/target/named-target.ts';
 import { OWNER_LABEL, ownerLabel } from '#bundles/target/placed-object.ts';
 import type { Leftover } from '#bundles/target/placement-summary.ts';
 import type { KubeClient } from '#kube/client.ts';
+import type { AnyObject } from '#kube/object.ts';
 import { configMaps } from '#kube/resource.ts';
 
 /**
@@ -24,16 +25,31 @@ export interface Remains {
   forget(owner?: string): void;
 }
 
+/** ConfigMaps of a TrustBundle that the API server has, and does not delete already. Throws KubeError. */
+export async function standingConfigMaps(
+  client: Pick<KubeClient, 'list'>,
+  owner: string,
+  signal: AbortSignal,
+): Promise<readonly AnyObject[]> {
+  const labelSelector = `${OWNER_LABEL}=${ownerLabel(owner)}`;
+  const { items } = await client.list(configMaps, { labelSelector, metadataOnly: true, signal });
+  return items.filter(
+    ({ metadata }) =>
+      metadata.annotations?.[OWNER_ANNOTATION] === owner && metadata.deletionTimestamp === undefined,
+  );
+}
+
 export function createRemains(client: Pick<KubeClient, 'list'>): Remains {
   /** TrustBundle → ids of targets that nothing is left of. */
   const cleared = new Map<string, Set<string>>();
 
   async function list(owner: string, signal: AbortSignal): Promise<Map<string, Leftover[]>> {
-    const labelSelector = `${OWNER_LABEL}=${ownerLabel(owner)}`;
-    const { items } = await client.list(configMaps, { labelSelector, metadataOnly: true, signal });
-    const ours = items.filter(({ metadata }) => metadata.annotations?.[OWNER_ANNOTATION] === owner);
     return Map.groupBy(
-      ours.map(({ metadata: { name, namespace = '' } }) => ({ name, namespace, error: undefined })),
+      (await standingConfigMaps(client, owner, signal)).map(({ metadata: { name, namespace = '' } }) => ({
+        name,
+        namespace,
+        error: undefined,
+      })),
       ({ name }) => targetId({ kind: 'configMap', name }),
     );
   }

@@ -75,7 +75,10 @@ export function createRetirements(options: RetirementsOptions): Retirements {
       for (const { kind } of left) watches.start(kind);
       const found = removals.take({ ...wish, left });
       const reports = left.map((target) => known(target, found.get(targetId(target)) ?? [], wish));
-      const unseen = left.filter(({ kind }, index) => reports[index] === undefined && wish.isWritten(kind));
+      // Secrets cannot be listed: each was asked for by its name.
+      const unseen = left.filter(
+        ({ kind }, index) => kind === 'configMap' && reports[index] === undefined && wish.isWritten(kind),
+      );
       const rest = await unknown(unseen, wish.owner, signal);
       return [...reports.filter((report) => report !== undefined), ...rest];
     },
