@@ -244,6 +244,7 @@ export const TrustBundleResource = {
     { name: 'Verified', type: 'date', jsonPath: '.status.targets[0].lastVerifiedTime' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
     { name: 'Hash', type: 'string', jsonPath: '.status.hash', priority: 1 },
+    { name: 'Promoted', type: 'string', jsonPath: '.status.promoted.hash', priority: 1 },
   ],
 } as const;
 

@@ -54,19 +54,32 @@ function oneOverview({
       ]),
     ),
     table(
-      ['TARGET', 'API VERSION', 'HASH', 'LAST VERIFIED', 'AGE', 'ERROR'],
-      targets.map(({ kind, name, apiVersion, hash, lastVerifiedTime, ageSeconds, error }) => [
-        `${kind}/${name}`,
-        orDash(apiVersion),
-        brief(hash),
-        orDash(lastVerifiedTime),
-        duration(ageSeconds),
-        orDash(error),
+      ['TARGET', 'API VERSION', 'NAMESPACES', 'HASH', 'LAST VERIFIED', 'AGE', 'ERROR'],
+      targets.map((target) => [
+        `${target.kind}/${target.name}`,
+        orDash(target.apiVersion),
+        spread(target),
+        brief(target.hash),
+        orDash(target.lastVerifiedTime),
+        duration(target.ageSeconds),
+        orDash(target.error),
       ]),
+    ),
+    table(
+      ['FAILING TARGET', 'NAMESPACE', 'ERROR'],
+      targets.flatMap(({ kind, name, failures = [] }) =>
+        failures.map(({ namespace, error }) => [`${kind}/${name}`, namespace, error]),
+      ),
     ),
   ];
   const head = lines.map((line) => `${line.slice(0, 2)}${oneLine(line.slice(2))}\n`).join('');
   return [head, ...tables.filter((text) => text !== '')].join('\n');
+}
+
+/** In how many of its namespaces a target was seen, and how many refuse it. */
+function spread({ namespaces, holding = 0, failing = 0 }: Overview['targets'][number]): string {
+  if (namespaces === undefined) return '-';
+  return `${holding} of ${namespaces}${failing === 0 ? '' : `, ${failing} failing`}`;
 }
 
 const units = [
