@@ -38,8 +38,8 @@ export interface ControllerOptions<Key extends string> {
   /** Keys worked on at the same time; default 1. */
   readonly concurrency?: number;
   /**
-   * Keys begun in one turn of the event loop; default: any number. With many workers and much computing in each call they fall into
-   * step: all compute, while nothing waits for the server, and then all wait for it.
+   * Keys begun in one turn of the event loop; default: as many as there are workers. Where each call computes much they fall into step:
+   * all compute, while nothing waits for the server, and then all wait for it.
    */
   readonly startsPerTurn?: number;
   readonly log: Logger;

@@ -4,40 +4,25 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { secrets } from '#kube/resource.ts';
 import { adminClient } from '../../kube/lab.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
+import { absent, openDeletionScene, secretTarget, untilGone } from '../support/deletions.ts';
 import { apply } from '../support/permissions.ts';
 import { type PlacementScene, placementsOf } from '../support/placements.ts';
 import { eventually, signerOf, trustBundle } from '../support/publisher.ts';
 import { makeRoot, pem } from '../support/roots.ts';
-import { known, type OpenScene, openScene } from '../support/scene.ts';
+import { known, type OpenScene } from '../support/scene.ts';
 
 let scene: OpenScene;
 let placed: PlacementScene;
 
 beforeAll(async () => {
-  scene = await openScene('placement-deletion', [
-    'configmap-targets',
-    'secret-targets',
-    'clustertrustbundle-deletion',
-    'configmap-deletion',
-    'secret-deletion',
-  ]);
+  scene = await openDeletionScene('placement-deletion');
   placed = placementsOf(scene);
 });
 
 afterAll(() => scene.client.close());
 
 const finalizers = ['targets', 'configmap-targets', 'secret-targets'].map((name) => `mangrove.dev/${name}`);
-const absent = { code: 'KUBE_NOT_FOUND' };
 const secretIn = async (namespace: string) => (await adminClient()).get(secrets, 'roots', { namespace });
-const secretTarget = (test: string) => ({
-  secret: { name: 'roots', namespaceSelector: placed.selector(test) },
-});
-
-const untilGone = (look: () => Promise<unknown>) =>
-  eventually(async () => {
-    await expect(look()).rejects.toMatchObject(absent);
-    return true;
-  });
 
 describe('deletionPolicy Delete', () => {
   it('takes every target with the TrustBundle, and leaves what is not ours', async () => {
@@ -63,7 +48,7 @@ describe('deletionPolicy Delete', () => {
       { clusterTrustBundle: { signerName: signerOf(domain) } },
       placed.target('all-deleted'),
       placed.target('all-deleted', { name: 'adopted', adopt: true }),
-      secretTarget('all-deleted'),
+      secretTarget(placed, 'all-deleted'),
       { file: { name: 'deleted.pem' } },
     ];
     await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
@@ -99,7 +84,7 @@ describe('deletionPolicy Delete', () => {
     await spec(
       placed.target('some-deleted', { keys }),
       placed.target('some-deleted', { name: 'second' }),
-      secretTarget('some-deleted'),
+      secretTarget(placed, 'some-deleted'),
     );
     await placed.untilReady(domain);
     await scene.kubectl(['label', 'namespace', other, 'test-']);

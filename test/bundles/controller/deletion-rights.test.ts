@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { secrets } from '#kube/resource.ts';
 import { adminClient } from '../../kube/lab.ts';
+import { absent, openDeletionScene, secretTarget, untilGone } from '../support/deletions.ts';
 import {
   apply,
   attestRole,
@@ -21,29 +22,19 @@ import {
   trustBundle,
 } from '../support/publisher.ts';
 import { makeRoot } from '../support/roots.ts';
-import { known, type OpenScene, openScene } from '../support/scene.ts';
+import { known, type OpenScene } from '../support/scene.ts';
 
 let scene: OpenScene;
 let placed: PlacementScene;
 
 beforeAll(async () => {
-  scene = await openScene('deletion-scene', [
-    'configmap-targets',
-    'secret-targets',
-    'clustertrustbundle-deletion',
-    'configmap-deletion',
-    'secret-deletion',
-  ]);
+  scene = await openDeletionScene('deletion-scene');
   placed = placementsOf(scene);
 });
 
 afterAll(() => scene.client.close());
 
-const absent = { code: 'KUBE_NOT_FOUND' };
 const finalizersOf = async (name: string) => (await scene.bundleOf(name)).metadata.finalizers ?? [];
-const secretTarget = (test: string) => ({
-  secret: { name: 'roots', namespaceSelector: placed.selector(test) },
-});
 
 /** Controllers with a service account of their own, which has the rights of the base and of these components. */
 async function account(namespace: string, ...components: readonly Component[]) {
@@ -67,19 +58,13 @@ async function account(namespace: string, ...components: readonly Component[]) {
 const write = (domain: string, ...targets: TrustBundle['spec']['targets']) =>
   apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
 
-const untilGone = (look: () => Promise<unknown>) =>
-  eventually(async () => {
-    await expect(look()).rejects.toMatchObject(absent);
-    return true;
-  });
-
 describe('what was never permitted', () => {
   it('keeps no TrustBundle, and no place in its status', async () => {
     const domain = 'never.rights.test';
     await placed.namespaces('never-rights', 1);
     await (await account('never-rights-app', 'clustertrustbundle-deletion')).start(domain);
     const bundle = { clusterTrustBundle: { signerName: signerOf(domain) } };
-    const both = [placed.target('never-rights'), secretTarget('never-rights')];
+    const both = [placed.target('never-rights'), secretTarget(placed, 'never-rights')];
     await write(domain, bundle, ...both);
     await scene.untilCondition(domain, 'Published', { reason: 'TargetForbidden' });
     expect(await finalizersOf(domain)).toEqual(['mangrove.dev/targets']);
@@ -96,12 +81,12 @@ describe('what was never permitted', () => {
     const names = await placed.namespaces('secrets-rights', 2);
     const own = await account('secrets-rights-app', 'configmap-targets', 'secret-deletion');
     await own.start(domain);
-    await write(domain, secretTarget('secrets-rights'));
+    await write(domain, secretTarget(placed, 'secrets-rights'));
     await placed.untilTarget(domain, { failing: 2 });
     expect(await finalizersOf(domain)).toEqual(['mangrove.dev/targets']);
     await scene.kubectl(['delete', 'trustbundle', domain, '--timeout=30s']);
 
-    await write(domain, secretTarget('secrets-rights'));
+    await write(domain, secretTarget(placed, 'secrets-rights'));
     await placed.untilTarget(domain, { failing: 2 });
     await own.grant('secret-targets');
     await placed.untilReady(domain);
