@@ -29,7 +29,7 @@ export const fanOutSmall: Benchmark = {
   name: 'fan-out-small',
   does: 'a source of 4 roots (6 kB) changes, until 1,000 namespaces hold the new ConfigMap',
   // Of so small a write the watch that shows it to the product is a larger part.
-  target: 0.8,
+  target: 0.85,
   rounds: 7,
   ...common(4),
 };
