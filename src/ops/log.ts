@@ -1,14 +1,14 @@
-import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
+import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
 import type { Config } from '#ops/config-schema.ts';
+import { openLogStream } from '#ops/log-stream.ts';
 import { loggable, loggableFields, redactLine } from '#ops/redaction.ts';
 
 /**
- * The root logger: JSON lines on standard output, written before the call returns, so that the last words before an
- * exit are not lost. Tokens, keys and request bodies are replaced whatever field or message they are in.
+ * The root logger: JSON lines on standard output, also the last words before an exit. Tokens, keys and request bodies are replaced whatever field or message they are in.
  */
 export function createLogger(
   { replica, log }: Pick<Config, 'replica' | 'log'>,
-  stream: DestinationStream = destination({ dest: 1, sync: true }),
+  stream: DestinationStream = openLogStream(1),
 ): Logger {
   return pino(
     {
