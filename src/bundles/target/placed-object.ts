@@ -25,6 +25,8 @@ export interface DesiredObject {
   /** Name of the TrustBundle. */
   readonly owner: string;
   readonly rendered: Rendered;
+  /** Of its data, those that are ours. */
+  readonly keys: readonly string[];
   readonly labels: Marks;
   readonly annotations: Marks;
   readonly adopt: boolean;
@@ -53,21 +55,25 @@ export function desiredObject(
   rendered: Rendered,
   { owner, prunes }: Pick<DesiredObject, 'owner' | 'prunes'>,
 ): DesiredObject {
-  const { bundle, keys } = rendered;
+  const { bundle } = rendered;
+  const keys = rendered.keys.map(({ key }) => key);
   const labels = { ...spec.labels, [OWNER_LABEL]: ownerLabel(owner) };
   const annotations = {
     ...spec.annotations,
     [TRUST_DOMAIN_ANNOTATION]: bundle.trustDomain,
     [OWNER_ANNOTATION]: owner,
     [HASH_ANNOTATION]: bundle.sha256,
-    [KEYS_ANNOTATION]: keys.map(({ key }) => key).join(','),
+    [KEYS_ANNOTATION]: keys.join(','),
   };
   const content = Object.fromEntries(
-    keys.map(({ key, text }) => [key, kind === 'secret' ? Buffer.from(text).toString('base64') : text]),
+    rendered.keys.map(({ key, text }) => [
+      key,
+      kind === 'secret' ? Buffer.from(text).toString('base64') : text,
+    ]),
   );
   const digest = hash('sha256', JSON.stringify([rendered.digest, labels, annotations, spec.adopt, prunes]));
   const data = Buffer.from(JSON.stringify(content));
-  return { kind, name, owner, rendered, labels, annotations, adopt: spec.adopt, prunes, data, digest };
+  return { kind, name, owner, rendered, keys, labels, annotations, adopt: spec.adopt, prunes, data, digest };
 }
 
 /** What differs between an object and what it should be, in words, and which part of it that is. */
@@ -104,10 +110,9 @@ export function ownKeys({ metadata }: Marked): readonly string[] {
   return text === '' ? [] : text.split(',');
 }
 
-function staleKeys(object: PlacedObject, { prunes, rendered }: DesiredObject): string[] {
+function staleKeys(object: PlacedObject, { prunes, keys }: DesiredObject): string[] {
   if (!prunes) return [];
-  const kept = new Set(rendered.keys.map(({ key }) => key));
-  return ownKeys(object).filter((key) => !kept.has(key) && object.data.has(key));
+  return ownKeys(object).filter((key) => !keys.includes(key) && object.data.has(key));
 }
 
 /** Whether it carries the mark of one that we made, and so may be deleted; an adopted one keeps its own. */

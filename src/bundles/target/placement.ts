@@ -17,8 +17,11 @@ export interface Placement {
   created: boolean;
   /** It is time to look at it again, whatever is known. */
   due: boolean;
-  /** Of what is watched, versions that our own writes replaced: one that still shows is only late. `''` stands for no object. */
-  readonly superseded: Set<string>;
+  /**
+   * Of what is watched, versions that our own writes replaced: one that still shows is only late. `''` stands for no object. Nearly
+   * always there are none, and an empty set would be a seventh of what is held for each of a bundle's namespaces.
+   */
+  superseded: Set<string> | undefined;
   error: MangroveError | undefined;
   /** Its namespace was found to be going, or gone, before the watch said so: it is no target. */
   leaving: boolean;
@@ -33,17 +36,19 @@ export interface Placement {
   editedAt: number;
 }
 
+const noKeys: readonly string[] = [];
+
 export function newPlacement(namespace: string): Placement {
   return {
     namespace,
     uid: undefined,
     version: undefined,
     digest: undefined,
-    keys: [],
+    keys: noKeys,
     verifiedAt: undefined,
     created: false,
     due: false,
-    superseded: new Set(),
+    superseded: undefined,
     error: undefined,
     leaving: false,
     failures: 0,
@@ -90,7 +95,7 @@ function dueOf(placement: Placement, observed: Observed, { digest, growOnly }: W
   const { version } = placement;
   const shown = typeof observed === 'string' ? '' : observed.version;
   if (placement.due) return 'read';
-  const late = placement.superseded.has(shown);
+  const late = placement.superseded?.has(shown) === true;
   if (observed !== 'unwatched' && !late) {
     if (observed === 'absent') return 'create';
     if (observed.version !== version) return 'read';
@@ -109,9 +114,16 @@ export interface Known {
   readonly created: boolean;
 }
 
+/** A write of ours replaced that version. */
+export function noteSuperseded(placement: Placement, version: string): void {
+  placement.superseded ??= new Set();
+  placement.superseded.add(version);
+}
+
 /** @param verifiedAt when it was read and found to hold the wish: wall clock, ms; undefined for what is only written */
 export function noteKnown(placement: Placement, known: Known, verifiedAt: number | undefined): void {
-  Object.assign(placement, known, { verifiedAt });
+  const keys = known.keys.length === 0 ? noKeys : known.keys;
+  Object.assign(placement, known, { keys, verifiedAt });
   placement.due = false;
 }
 
@@ -137,12 +149,12 @@ export function forgetContent(placement: Placement): void {
   placement.version = undefined;
   placement.digest = undefined;
   placement.verifiedAt = undefined;
-  placement.superseded.clear();
+  placement.superseded = undefined;
 }
 
 /** The watch shows the version that is known: it is not late any more. */
 export function noteShown(placement: Placement, shown: string): void {
-  if (placement.version === shown) placement.superseded.clear();
+  if (placement.version === shown) placement.superseded = undefined;
 }
 
 /** What it failed for may be over, and it waits no more; only a race with another writer keeps its pace. */

@@ -63,7 +63,7 @@ it.each(['configMap', 'secret'] as const)('a %s takes 1,048,576 bytes, and not o
   const { version = '' } = task.placement;
   const shorter = { ...taskOf(limit - 1), placement: task.placement };
   expect(await place(shorter, 'patch')).toMatchObject({ outcome: 'updated' });
-  expect([...task.placement.superseded]).toEqual(kind === 'configMap' ? ['', version] : []);
+  expect([...(task.placement.superseded ?? [])]).toEqual(kind === 'configMap' ? ['', version] : []);
   await expect(place({ ...taskOf(limit + 1), placement: task.placement }, 'patch')).rejects.toMatchObject({
     code: 'KUBE_INVALID',
   });

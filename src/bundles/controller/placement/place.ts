@@ -21,6 +21,7 @@ import {
   type Decision,
   forgetContent,
   noteKnown,
+  noteSuperseded,
   owesReadBack,
   type Placement,
 } from '#bundles/target/placement.ts';
@@ -126,8 +127,7 @@ function basisOf({ metadata: { uid, resourceVersion } }: ReadObject): Basis {
 }
 
 async function read(task: PlacementTask): Promise<ReadObject | undefined> {
-  const keys = task.desired.rendered.keys.map(({ key }) => key);
-  const object = await readPlaced(task.client, placeOf(task), keys, task.signal);
+  const object = await readPlaced(task.client, placeOf(task), task.desired.keys, task.signal);
   if (object === undefined) forgetContent(task.placement);
   return object;
 }
@@ -175,15 +175,14 @@ async function create(task: PlacementTask): Promise<boolean> {
 
 /** No watch shows a Secret, so none can be late. */
 function supersede({ desired, placement }: PlacementTask, version: string | undefined): void {
-  if (desired.kind === 'configMap' && version !== undefined) placement.superseded.add(version);
+  if (desired.kind === 'configMap' && version !== undefined) noteSuperseded(placement, version);
 }
 
 /** Of the object as it was last read or written. */
 function patchKnown(task: PlacementTask): Promise<boolean> {
   const { desired, placement } = task;
   const { uid, version: resourceVersion, created } = placement;
-  const kept = new Set(desired.rendered.keys.map(({ key }) => key));
-  const stale = desired.prunes ? placement.keys.filter((key) => !kept.has(key)) : [];
+  const stale = desired.prunes ? placement.keys.filter((key) => !desired.keys.includes(key)) : [];
   return patch(task, { uid, resourceVersion }, { content: true, stale, created });
 }
 
@@ -210,6 +209,5 @@ async function patch(
 
 function noteWritten({ metadata }: AnyObject, { desired, placement }: PlacementTask, created: boolean): void {
   const { uid, resourceVersion: version } = metadata;
-  const keys = desired.rendered.keys.map(({ key }) => key);
-  noteKnown(placement, { uid, version, digest: desired.digest, keys, created }, undefined);
+  noteKnown(placement, { uid, version, digest: desired.digest, keys: desired.keys, created }, undefined);
 }

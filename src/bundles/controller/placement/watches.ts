@@ -79,6 +79,7 @@ export function createPlacementWatches(options: WatchesOptions): PlacementWatche
   const { clock, staleMs } = options;
   let spaces: Watch<SeenNamespace> | undefined;
   let maps: Watch<SeenObject> | undefined;
+  const oneText = sharedTexts();
 
   function watched<T>(
     resource: Resource,
@@ -118,12 +119,18 @@ export function createPlacementWatches(options: WatchesOptions): PlacementWatche
   }
 
   function startMaps(): Watch<SeenObject> {
-    const watch = watched<SeenObject>(configMaps, seenObject, OWNER_LABEL);
+    const watch = watched<SeenObject>(configMaps, (raw) => shared(seenObject(raw)), OWNER_LABEL);
     watch.cache.onChange((previous, current) => {
       const seen = current ?? previous;
       if (seen !== undefined) options.onObject(seen);
     });
     return watch;
+  }
+
+  /** A thousand namespaces hold the same ten names: of texts, what is parsed is new each time. */
+  function shared(seen: SeenObject): SeenObject {
+    const namespace = spaces?.cache.get(undefined, seen.namespace)?.name ?? seen.namespace;
+    return { ...seen, namespace, name: oneText(seen.name), owner: oneText(seen.owner) };
   }
 
   type Asked = Pick<Watch<never>, 'reflector' | 'failure'> | undefined;
@@ -196,4 +203,17 @@ function seenNamespace({ metadata }: AnyObject): SeenNamespace | undefined {
 function seenObject({ metadata }: AnyObject): SeenObject {
   const { name, namespace = '', resourceVersion: version = '', labels = {} } = metadata;
   return { namespace, name, version, owner: labels[OWNER_LABEL] ?? '' };
+}
+
+/** More are not shared: who makes ever new names fills nothing. */
+const mostShared = 1_024;
+
+/** The first of all texts that are equal. */
+function sharedTexts(): (text: string) => string {
+  const texts = new Map<string, string>();
+  return (text) => {
+    const known = texts.get(text);
+    if (known === undefined && texts.size < mostShared) texts.set(text, text);
+    return known ?? text;
+  };
 }
