@@ -34,11 +34,11 @@ export function toldTargets({ status }: TrustBundle): TargetKey[] {
 
 /**
  * All that it may have written: what its status tells, and what its specification names, for a status can be lost. So can be what told
- * of the fallback.
+ * of a fallback that has begun.
  */
 export function takenAlong({ object, spec }: TrustBundleEntry): TargetKey[] {
   const named = spec === undefined ? [] : publishedTargets(spec, object.status);
-  const fallback = spec === undefined ? undefined : fallbackOf(spec);
+  const fallback = spec === undefined || !isKeptFor(object, 'fallback') ? undefined : fallbackOf(spec);
   const written = [...named, ...(fallback === undefined ? [] : [fallback])].filter(({ kind }) =>
     isKeptFor(object, kind),
   );

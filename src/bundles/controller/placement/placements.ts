@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { type Hold, holdOf } from '#bundles/controller/finalizer.ts';
 import {
   type OpenOrder,
   type Order,
@@ -18,7 +19,6 @@ import { createPlacementWatches } from '#bundles/controller/placement/watches.ts
 import { createWorker, type Written } from '#bundles/controller/placement/worker.ts';
 import { createRetirements, type PlacedKey } from '#bundles/controller/placement/retirements.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
-import type { PlacementKind } from '#bundles/target/named-target.ts';
 import type { Placement } from '#bundles/target/placement.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, pause } from '#kube/clock.ts';
@@ -56,8 +56,8 @@ export interface PlacementsOptions
 export interface Placements {
   /** All that a TrustBundle asks for now, and how far that is. */
   settle(owner: string, orders: readonly Order[]): TargetReport[];
-  /** Kinds of which something could be written, were the TrustBundle held. */
-  awaitingHold(owner: string): readonly PlacementKind[];
+  /** Of what something could be written, were the TrustBundle held. */
+  awaitingHold(owner: string): readonly Hold[];
   /**
    * What else belongs to a TrustBundle goes, also from namespaces that are not selected any more. What is told is of targets that it names
    * no more and that are not gone yet, and of what cannot go.
@@ -193,7 +193,9 @@ export function startPlacements(options: PlacementsOptions): Placements {
     awaitingHold: (owner) =>
       book
         .list()
-        .flatMap(({ order, awaitsHold }) => (order.owner === owner && awaitsHold ? [order.target.kind] : [])),
+        .flatMap(({ order, awaitsHold }) =>
+          order.owner === owner && awaitsHold ? [holdOf(order.target)] : [],
+        ),
     remove: (wish, signal) => retirements.remove(wish, signal),
     retain: (owner) => retirements.forget(owner),
     suspend: (owner) => book.suspend(owner),
