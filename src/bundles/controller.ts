@@ -4,6 +4,7 @@ import { createAnnouncer } from '#bundles/controller/announcement.ts';
 import type { BundleObserver } from '#bundles/controller/bundle-observer.ts';
 import {
   asksTheSame,
+  createdAt,
   createTrustBundleCache,
   isLetGo,
   rivalsOf,
@@ -14,6 +15,7 @@ import {
 } from '#bundles/controller/entry.ts';
 import { isEnding } from '#bundles/controller/finalizer.ts';
 import { heldElsewhere, heldFromBefore } from '#bundles/controller/held-elsewhere.ts';
+import { createLandings } from '#bundles/controller/landings.ts';
 import { startPlacements } from '#bundles/controller/placement/placements.ts';
 import { createReconciler } from '#bundles/controller/reconcile.ts';
 import { createGate } from '#bundles/controller/selection.ts';
@@ -139,6 +141,12 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     idleMs,
   });
   const random = options.random ?? Math.random;
+  const landings = createLandings({
+    landingMs: timing.landingMs,
+    now: () => clock.monotonic(),
+    wall: () => clock.wall(),
+    createdAt: (owner) => createdAt(bundles.getByKey(owner)),
+  });
   const placements = startPlacements({
     client,
     log,
@@ -149,6 +157,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     staleMs: timing.staleMs,
     verifyMs: timing.verifyMs,
     isLeader,
+    landings,
     verdict: (target, namespace) => verdictIn(target, namespace.labels, bundles),
     targetsOf: (owner) => targetsWhileDeleting(owner, bundles),
     reflectorObserver: observerOf,
@@ -164,7 +173,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     onWatchChange: () => resync(),
     step: options.step,
   });
-  const tools = { client, api, clock, random, staleMs: timing.staleMs, step: options.step };
+  const tools = { client, api, clock, random, landings, staleMs: timing.staleMs, step: options.step };
   const { directory } = options.targets ?? { directory: '/targets' };
   const targets = createTargets({ bundles, tools, placements, directory });
   const reconciler = createReconciler({

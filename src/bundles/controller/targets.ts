@@ -215,6 +215,7 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
       memories.clear();
       ending.clear();
       placements.retain();
+      tools.landings.begin();
       // What was verified at its version still is, whoever has led meanwhile; what was wished for is not.
       placements.suspend();
     },

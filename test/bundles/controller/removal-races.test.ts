@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createLandings } from '#bundles/controller/landings.ts';
 import { fakeCluster } from '../support/fake-cluster.ts';
 import { eventually } from '../support/publisher.ts';
 import { removingPlacements, selecting } from '../support/removing-placements.ts';
@@ -32,6 +33,35 @@ describe('a Secret that was seen not to stand where it is not selected', () => {
   it('goes with its TrustBundle', async () => {
     const { cluster, look, leave } = await deselected();
     leave();
+    await eventually(async () => (await look()).length === 0);
+    expect(cluster.maps.size).toBe(0);
+  });
+});
+
+/** Nobody has led before. */
+const landings = (landingMs: number) => {
+  const now = () => performance.now();
+  return createLandings({ landingMs, now, wall: now, createdAt: () => Number.POSITIVE_INFINITY });
+};
+
+describe.each(['configMap', 'secret'] as const)('a %s whose create was not answered', (kind) => {
+  it('is not gone before it can appear no more, and goes when it does', async () => {
+    const cluster = fakeCluster(1);
+    const { look, leave } = await removingPlacements(cluster, selecting(kind), landings(1_500));
+    const land = cluster.lose('ns0');
+    await eventually(async () => {
+      await look();
+      cluster.touch('ns0', wanted);
+      return cluster.requests.includes('create ns0');
+    });
+    leave();
+    const message = expect.stringContaining('may still be on its way');
+    await eventually(async () => {
+      expect(await look()).toMatchObject([{ kind, error: { message } }]);
+      return true;
+    });
+    land();
+    expect(cluster.maps.size).toBe(1);
     await eventually(async () => (await look()).length === 0);
     expect(cluster.maps.size).toBe(0);
   });

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { createOrders, type Order } from '#bundles/controller/placement/order.ts';
+import type { Landings } from '#bundles/controller/landings.ts';
 import { type Placements, startPlacements } from '#bundles/controller/placement/placements.ts';
 import type { RemovalWish } from '#bundles/controller/placement/removals.ts';
 import type { PlacementKind, PlacementTarget } from '#bundles/target/named-target.ts';
@@ -9,6 +10,7 @@ import { systemClock } from '#kube/clock.ts';
 import type { AnyObject } from '#kube/object.ts';
 import type { KubeRequest, KubeResponse } from '#kube/requester.ts';
 import { silent, testSignal } from '../../kube/lab.ts';
+import { noLandings } from './landings.ts';
 import { bundleOf, type FakeCluster } from './fake-cluster.ts';
 
 const owner = 'east.test';
@@ -21,7 +23,11 @@ export function selecting(kind: PlacementKind): PlacementTarget {
 }
 
 /** Placements in a fake cluster of a TrustBundle that takes its only target with it; what is deleted there is gone at once. */
-export async function removingPlacements(cluster: FakeCluster, target: PlacementTarget) {
+export async function removingPlacements(
+  cluster: FakeCluster,
+  target: PlacementTarget,
+  landings: Landings = noLandings,
+) {
   const signal = testSignal();
   const watch = Promise.withResolvers<void>();
   let isLate = false;
@@ -39,6 +45,7 @@ export async function removingPlacements(cluster: FakeCluster, target: Placement
     verifyMs: 300_000,
     reserved: [],
     isLeader: () => true,
+    landings,
     verdict: () => undefined,
     targetsOf: () => targets,
     reflectorObserver: () => ({}),

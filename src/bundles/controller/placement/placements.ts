@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { type Hold, holdOf } from '#bundles/controller/finalizer.ts';
+import type { Landings } from '#bundles/controller/landings.ts';
 import {
   type OpenOrder,
   type Order,
@@ -39,6 +40,7 @@ export interface PlacementsOptions
   /** Namespaces that nothing is ever placed in. */
   readonly reserved: readonly string[];
   readonly isLeader: () => boolean;
+  readonly landings: Landings;
   readonly reflectorObserver: (plural: string) => ReflectorObserver;
   readonly queueObserver: (name: string) => QueueObserver;
   readonly controllerObserver?: ControllerObserver | undefined;
@@ -84,7 +86,7 @@ const PASSES = 3;
 const passPace = { baseMs: 250, maxMs: 30_000 };
 
 export function startPlacements(options: PlacementsOptions): Placements {
-  const { client, log, signal, clock, random, step } = options;
+  const { client, log, signal, clock, random, landings, step } = options;
   const queue = new WorkQueue({ laneOf: ownerOfKey, observer: options.queueObserver('placements') });
   const passes = new WorkQueue({
     laneOf: ownerOfKey,
@@ -134,11 +136,12 @@ export function startPlacements(options: PlacementsOptions): Placements {
     random,
     onLater: (key, ms) => queue.addAfter(key, ms),
     onWritten: options.onWritten,
+    onLost: ({ order }) => landings.lost(order.owner),
     onUnheld: ({ order }) => options.onUnheld(order.owner),
     onProgress: ({ order }) => options.onProgress(order.owner),
     step,
   });
-  const retirements = createRetirements({ client, watches, removals, isUnderWay });
+  const retirements = createRetirements({ client, watches, removals, landings, isUnderWay });
   const working = new Set<string>();
 
   async function later(ms: number, task: () => void): Promise<void> {
