@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { createOrders, type Order } from '#bundles/controller/placement/order.ts';
 import type { Landings } from '#bundles/controller/landings.ts';
 import { type Placements, startPlacements } from '#bundles/controller/placement/placements.ts';
-import type { RemovalWish } from '#bundles/controller/placement/removals.ts';
+import type { RemovalWish, TargetKey } from '#bundles/controller/placement/removals.ts';
 import type { PlacementKind, PlacementTarget } from '#bundles/target/named-target.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { systemClock } from '#kube/clock.ts';
@@ -35,6 +35,7 @@ export async function removingPlacements(
   const terms = { prunes: true, held: true };
   const order: Order = createOrders().of(target, owner, { bundle, error: undefined, partial: false }, terms);
   let targets: readonly PlacementTarget[] = [target];
+  let told: readonly TargetKey[] = [];
   const placements: Placements = startPlacements({
     client: removing(cluster, async () => (isLate ? watch.promise : undefined)),
     log: silent,
@@ -58,7 +59,7 @@ export async function removingPlacements(
   const wish = (): RemovalWish => ({
     owner,
     targets,
-    left: targets.length === 0 ? [target] : [],
+    left: targets.length === 0 ? told : [],
     isWritten: () => true,
   });
   const place = () => placements.settle(owner, targets.length === 0 ? [] : [order]);
@@ -75,8 +76,11 @@ export async function removingPlacements(
       isLate = true;
       return watch.resolve;
     },
-    /** The target left the specification, or its TrustBundle is being deleted. */
-    leave: () => void (targets = []),
+    /** The target left the specification, or its TrustBundle is being deleted; with others, as its status tells. */
+    leave: (...others: readonly TargetKey[]) => {
+      targets = [];
+      told = [target, ...others];
+    },
   };
 }
 

@@ -72,6 +72,7 @@ export function createRetirements(options: RetirementsOptions): Retirements {
     owner: string,
     signal: AbortSignal,
   ): Promise<TargetReport[]> {
+    if (targets.length === 0) return [];
     try {
       const left = await remains.of(owner, targets, signal);
       return targets.flatMap((target) => {
@@ -97,7 +98,7 @@ export function createRetirements(options: RetirementsOptions): Retirements {
       const unseen = left.filter(
         ({ kind }, index) => kind === 'configMap' && reports[index] === undefined && wish.isWritten(kind),
       );
-      const rest = await unknown(unseen, wish.owner, signal);
+      const rest = await unknown(remains.doubtful(wish.owner, unseen), wish.owner, signal);
       return [...reports.filter((report) => report !== undefined), ...rest];
     },
     doubt: (key) => remains.doubt(key),
