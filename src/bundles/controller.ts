@@ -9,6 +9,7 @@ import {
   trustBundleEntry,
 } from '#bundles/controller/entry.ts';
 import { isEnding } from '#bundles/controller/finalizer.ts';
+import { createLetGo } from '#bundles/controller/let-go.ts';
 import type { BundleControllerOptions } from '#bundles/controller/options.ts';
 import { createPipeline } from '#bundles/controller/pipeline.ts';
 import { defaultTiming } from '#bundles/controller/timing.ts';
@@ -52,6 +53,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
   const { directory } = options.targets ?? { directory: '/targets' };
   const queue = new WorkQueue({ observer: options.queueObserver?.('bundles') ?? {} });
   const bundles = createTrustBundleCache();
+  const letGo = createLetGo(timing.progressMs, () => clock.monotonic());
   const announcer = createAnnouncer({ log, events: options.events, observer: options.observer ?? {} });
 
   const { api, objects, placements, targets, reconciler } = createPipeline(options, {
@@ -81,8 +83,8 @@ export function startBundleController(options: BundleControllerOptions): BundleC
     options.onTrustBundle?.([...(previous?.authorities ?? []), ...(current?.authorities ?? [])]);
     // Our own status, written a moment ago.
     if (current !== undefined && asksTheSame(previous, current)) {
-      // Not at once: whoever takes its finalizers away may do so each time.
-      if (isLetGo(previous, current)) queue.addAfter(current.object.metadata.name, timing.progressMs);
+      const { name } = current.object.metadata;
+      if (isLetGo(previous, current)) queue.addAfter(name, letGo.paceMs(name));
       return;
     }
     for (const entry of [previous, current]) {
@@ -94,6 +96,7 @@ export function startBundleController(options: BundleControllerOptions): BundleC
 
   function deleted({ object, targets }: TrustBundleEntry): void {
     reconciler.forget(object.metadata.name);
+    letGo.forget(object.metadata.name);
     if (isEnding(object)) announcer.gone(object);
     else if (isLeader() && handles(object)) {
       announcer.kept(
