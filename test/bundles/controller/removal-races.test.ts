@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { trustBundleEntry } from '#bundles/controller/entry.ts';
 import { createLandings } from '#bundles/controller/landings.ts';
 import { createTargets } from '#bundles/controller/targets.ts';
@@ -65,7 +64,7 @@ describe('the beginning of a deletion', () => {
       metadata: { ...object.metadata, finalizers },
       spec: { ...object.spec, deletionPolicy: 'Delete' },
       status: { targets: [{ kind: 'configMap', name: 'roots' }] },
-    } as TrustBundle);
+    });
     const signal = testSignal();
     const content = { bundle: await bundleOf('east.test'), error: undefined, partial: false };
     const settlement = { trustDomain: 'east.test', channels: { canary: content, live: content }, signal };
