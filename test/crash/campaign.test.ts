@@ -1,23 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type StepName, stepNames } from '#step.ts';
-import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
-import { type Death, killReplicaProcesses } from '../support/replica-process.ts';
-import { bundleReplica } from './replica-bundle.ts';
+import type { Death } from '../support/replica-process.ts';
 import { openScene } from './scene.ts';
-import { type Watcher, watchEverything } from './watcher.ts';
+import { stageForTests, told } from './stage.ts';
 
-let server: TestControlPlane;
-let watcher: Watcher;
-let program: string;
-beforeAll(async () => {
-  server = await controlPlane();
-  [watcher, program] = await Promise.all([watchEverything(server), bundleReplica(server.directory)]);
-});
-afterAll(async () => {
-  await killReplicaProcesses();
-  watcher.stop();
-});
+const stage = stageForTests();
 
 const places = stepNames.filter((step) => /^(place|removal)[/]/.test(step));
 const rank = (step: StepName): number => ['removal/release', 'removal/delete'].indexOf(step);
@@ -40,15 +28,12 @@ const successions: readonly (readonly Death[])[] = [
   places.toSorted((a, b) => rank(a) - rank(b)).map((step) => ({ step })),
 ];
 
-const told = (deaths: readonly Death[]): string =>
-  deaths.map(({ step, count = 1 }) => (count === 1 ? step : `${step} × ${count}`)).join(', then at ');
-
 test.concurrent.for(successions.map((deaths) => [told(deaths), deaths] as const))(
   'replicas die at %s',
   { timeout: 400_000 },
   async ([, deaths]) => {
     const placed = deaths.some(({ step }) => places.includes(step));
-    const scene = await openScene(server, watcher, program, placed);
+    const scene = await openScene(stage(), placed);
     try {
       // They wait for the authority that does not exist yet.
       await scene.ask(2);

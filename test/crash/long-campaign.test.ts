@@ -1,31 +1,17 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { stepNames } from '#step.ts';
-import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
-import { type Death, killReplicaProcesses } from '../support/replica-process.ts';
+import type { Death } from '../support/replica-process.ts';
 import { type Dice, dice } from './dice.ts';
-import { bundleReplica } from './replica-bundle.ts';
 import { type Fall, openScene, type Scene } from './scene.ts';
-import { type Watcher, watchEverything } from './watcher.ts';
+import { stageForTests } from './stage.ts';
 
 const long = process.env['MANGROVE_LONG'] === '1';
 const minutes = Number(process.env['MANGROVE_CRASH_MINUTES'] ?? 10);
 const seed = Number(process.env['MANGROVE_SEED'] ?? randomInt(2 ** 31));
 
-let server: TestControlPlane;
-let watcher: Watcher;
-let program: string;
-beforeAll(async () => {
-  if (!long) return;
-  server = await controlPlane();
-  [watcher, program] = await Promise.all([watchEverything(server), bundleReplica(server.directory)]);
-});
-afterAll(async () => {
-  if (!long) return;
-  await killReplicaProcesses();
-  watcher.stop();
-});
+const stage = stageForTests(long);
 
 /** A replica that dies at a step, or at any moment; where the step is not reached in time it dies all the same. */
 async function fall(scene: Scene, ordinal: number, chance: Dice): Promise<Fall | undefined> {
@@ -42,7 +28,7 @@ async function fall(scene: Scene, ordinal: number, chance: Dice): Promise<Fall |
 
 /** Deaths of one or two replicas, again and again, and then a good end. */
 async function installation(chance: Dice, until: number, note: (what: string) => void): Promise<void> {
-  const scene = await openScene(server, watcher, program, chance.between(1, 2) === 1);
+  const scene = await openScene(stage(), chance.between(1, 2) === 1);
   try {
     for (let round = chance.between(1, 8); round > 0 && performance.now() < until; round -= 1) {
       await scene.ask(chance.between(1, 6));

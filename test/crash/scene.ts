@@ -12,12 +12,13 @@ import {
 } from '#kube/resource.ts';
 import type { StepName } from '#step.ts';
 import { approveDirectly, ask, opensslRequest, requester } from '../csr/support/requester.ts';
-import { type Installation, install, type TestServer } from '../support/installation.ts';
+import { type Installation, install } from '../support/installation.ts';
 import type { Death, ReplicaProcess } from '../support/replica-process.ts';
 import { violations } from './checker.ts';
 import type { Report } from './evidence.ts';
 import { readLedger } from './ledger-file.ts';
 import { type Mortals, mortals, patienceMs } from './mortals.ts';
+import type { Stage } from './stage.ts';
 import type { Condition, Watcher } from './watcher.ts';
 
 /** An installation whose replicas die, and what they owe to their requesters. */
@@ -45,16 +46,8 @@ export interface Fall {
 /** By ordinal. */
 type Survivors = ReadonlyMap<number, ReplicaProcess>;
 
-/**
- * @param program bundle of a replica that can be killed
- * @param placed an operator has asked for a ConfigMap with the roots before
- */
-export async function openScene(
-  server: TestServer,
-  watcher: Watcher,
-  program: string,
-  placed = false,
-): Promise<Scene> {
+/** @param placed an operator has asked for a ConfigMap with the roots before */
+export async function openScene({ server, watcher, program }: Stage, placed = false): Promise<Scene> {
   const on = await install(
     server,
     placed ? ['configmap-targets', 'clustertrustbundle-deletion', 'configmap-deletion'] : [],
