@@ -71,20 +71,8 @@ const peaceMs = 60_000;
 const leavingMs = 5_000;
 
 export function createWorker(options: WorkerOptions): Worker {
-  const {
-    client,
-    book,
-    removals,
-    recovery,
-    clock,
-    random,
-    onLater,
-    onWritten,
-    onLost,
-    onUnheld,
-    onProgress,
-    step,
-  } = options;
+  const { client, book, removals, recovery, clock, random, step } = options;
+  const { onLater, onWritten, onLost, onUnheld, onProgress } = options;
   const now = (): number => clock.wall();
 
   async function settle(order: OpenOrder, placement: Placement, signal: AbortSignal): Promise<void> {
