@@ -32,6 +32,7 @@ test('a frame that lies in one chunk is not copied', () => {
   frameSplitter(10).push(chunk, (body) => frames.push(body));
   expect(frames.map(String)).toEqual(['one', 'two']);
   expect(frames.map(({ buffer }) => buffer)).toEqual([chunk.buffer, chunk.buffer]);
+  expect(frames.map(({ byteOffset }) => byteOffset - chunk.byteOffset)).toEqual([4, 11]);
 });
 
 test('a frame over the limit is refused by its length alone, however that is cut', () => {

@@ -102,7 +102,7 @@ const extraValue = message({ 1: texts('items') });
 export function textsMap(name: string): Field {
   return map(
     name,
-    (reader) => readMessage(reader.message(), extraValue)['items'] ?? [],
+    (reader) => readMessage(reader.message(), extraValue)['items'],
     () => [],
   );
 }

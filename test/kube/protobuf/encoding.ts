@@ -1,6 +1,6 @@
 /** The writing side of protobuf, as far as tests need it. */
 
-type Part = readonly [number: number, value: bigint | number | boolean | string | Uint8Array];
+export type Part = readonly [number: number, value: bigint | number | boolean | string | Uint8Array];
 
 /** A message of these fields, in this order. Numbers are varints, all else is length-delimited. */
 export function encode(...parts: readonly Part[]): Buffer {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { errorCode } from '#errors/error.ts';
 import { hasProtobuf, readWatchEvent } from '#kube/protobuf/object.ts';
 import { certificateSigningRequests, apiVersion } from '#kube/resource.ts';
-import { encode, encodeEvent, encodeObject } from './encoding.ts';
+import { encode, encodeEvent, encodeObject, type Part } from './encoding.ts';
 
 const { kind } = certificateSigningRequests;
 const version = apiVersion(certificateSigningRequests);
@@ -109,10 +109,11 @@ test('the Status of an ERROR event', () => {
 
 describe('what is no event that we asked for', () => {
   const object = encodeObject(version, kind, encode([1, metadata]));
-  const envelope = (...parts: Parameters<typeof encode>) =>
+  const envelope = (...parts: readonly Part[]) =>
     Buffer.concat([Buffer.from('k8s\0', 'latin1'), encode([1, encode([1, 'v1'], [2, 'Status'])], ...parts)]);
   test.each([
     ['another magic', encodeEvent('ADDED', Buffer.concat([Buffer.from('k9s\0'), object.subarray(4)]))],
+    ['no magic', encodeEvent('ADDED', object.subarray(4))],
     ['less than the magic', encodeEvent('ADDED', object.subarray(0, 3))],
     ['a kind that nobody asked for', encodeEvent('ADDED', encodeObject('v1', 'Pod', encode()))],
     ['a kind with the name of a property', encodeEvent('ADDED', encodeObject('', 'constructor', encode()))],
@@ -120,6 +121,10 @@ describe('what is no event that we asked for', () => {
     ['compressed content', encodeEvent('ADDED', envelope([3, 'gzip']))],
     ['content that is JSON', encodeEvent('ADDED', envelope([4, 'application/json']))],
     ['an object with the wrong wire type', encode([1, 'ADDED'], [2, 1])],
+    [
+      'a number that is text',
+      encodeEvent('ADDED', encodeObject(version, kind, encode([1, encode([7, ''])]))),
+    ],
     [
       'a name with the wrong wire type',
       encodeEvent('ADDED', encodeObject(version, kind, encode([1, encode([1, 1])]))),
