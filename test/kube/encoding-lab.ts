@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect } from 'vitest';
 import type { KubeClient } from '#kube/client.ts';
+import { pause } from '#kube/clock.ts';
 import type { CertificateSigningRequest } from '#kube/object.ts';
 import type { ListOptions } from '#kube/page.ts';
 import { certificateSigningRequests, type Resource } from '#kube/resource.ts';
@@ -87,15 +88,21 @@ export async function compare(resource: Resource, options: Watched): Promise<rea
   return json;
 }
 
-/** The first bookmark by both encodings, whatever version it names. */
+/**
+ * The first bookmark by both encodings, whatever version it names. The server sends it two seconds before it ends the watch, and only when
+ * anything happened since it began.
+ */
 export async function compareBookmarks(
-  resource: Resource,
-  options: Watched,
+  options: Pick<Watched, 'metadataOnly'>,
 ): Promise<WatchEvent | undefined> {
+  const { from: resourceVersion } = await liveSigningRequest();
+  const watched = { ...options, resourceVersion, timeoutSeconds: 6 };
+  const later = pause(1_500, testSignal()).then(liveSigningRequest);
   const doors = await Promise.all([door('all'), door('json')]);
   const [encoded = [], json = []] = await Promise.all(
-    doors.map(({ client }) => eventsOf(client, resource, options)),
+    doors.map(({ client }) => eventsOf(client, certificateSigningRequests, watched)),
   );
+  await later;
   const shapes = (events: readonly WatchEvent[]) =>
     events
       .filter(({ type }) => type === 'BOOKMARK')
