@@ -111,7 +111,7 @@ export function fakeCluster(size: number): FakeCluster {
         lapsed = false;
         throw new KubeError('KUBE_GONE', 'what happened since is not known any more');
       }
-      const stream = new PassThrough();
+      const stream = Object.assign(new PassThrough(), { headers: {} });
       streams.set(plural, stream);
       return stream as unknown as IncomingMessage;
     },

@@ -106,7 +106,7 @@ function removing({ client, maps }: FakeCluster, arrival: () => Promise<void>): 
     async openWatch(resource, options, query) {
       const stream = await client.openWatch(resource, options, query);
       if (resource.plural !== 'configmaps') return stream;
-      const late = new PassThrough();
+      const late = Object.assign(new PassThrough(), { headers: stream.headers });
       stream.on('data', (event) => void arrival().then(() => late.write(event)));
       return late as unknown as IncomingMessage;
     },
