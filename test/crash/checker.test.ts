@@ -1,7 +1,6 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { opensslRequest } from '../csr/support/requester.ts';
 import { scratchDirectory } from '../support/scratch.ts';
-import { decoded } from './chain.ts';
 import { violations } from './checker.ts';
 import {
   chainOf,
@@ -10,8 +9,8 @@ import {
   deliver,
   encoded,
   entry,
-  keyOf,
   type Plant,
+  plants,
   rootOf,
   afterwards,
 } from './plant.ts';
@@ -26,18 +25,7 @@ test('nothing is said of a run that nothing is wrong with', () => {
   expect(violations(evidenceOf(sound.copy()))).toEqual([]);
 });
 
-function plants(what: string, planted: readonly Plant[]): void {
-  describe(what, () => {
-    test.each(planted)('%s', (sentence, spoil) => {
-      const evidence = sound.copy();
-      spoil(evidence);
-      const said = violations(evidenceOf(evidence));
-      expect(said.filter((each) => new RegExp(sentence).test(each))).not.toEqual([]);
-    });
-  });
-}
-
-plants('roots', [
+plants(() => sound, 'roots', [
   ['generation 1 had 2 different names', change('secrets', ({ metadata }) => void (metadata.name = 'other'))],
   ['generation 1 had 2 different UIDs', change('secrets', ({ metadata }) => void (metadata.uid = 's-2'))],
   [
@@ -114,7 +102,7 @@ plants('roots', [
   ],
 ]);
 
-plants('what is published', [
+plants(() => sound, 'what is published', [
   [
     '^published are other, not',
     change('clusterTrustBundles', ({ metadata }) => void (metadata.name = 'other')),
@@ -150,7 +138,7 @@ plants('what is published', [
   ],
 ]);
 
-plants('what is delivered', [
+plants(() => sound, 'what is delivered', [
   [
     'web-1 is Failed \\(KeyNotAllowed\\)',
     change('requests', ({ status }) =>
@@ -176,11 +164,12 @@ plants('what is delivered', [
         object.spec = { ...object.spec, request: encoded(opensslRequest()) };
     },
   ],
+  ['web-1 has the extendedKeyUsage \\[\\]', deliver((_, issuing) => issuing + issuing)],
   ['web-1 is a CA certificate', deliver((_, issuing) => issuing + issuing)],
   ['web-1 outlives its issuing certificate', deliver((leaf) => leaf + sound.short)],
 ]);
 
-plants('what is recorded', [
+plants(() => sound, 'what is recorded', [
   [
     'web-1: no ledger has its certificate',
     (evidence) => void (evidence.entries = evidence.entries.filter(({ kind }) => kind !== 'leaf')),
@@ -247,48 +236,6 @@ plants('what is recorded', [
       (evidence) => void (evidence.fallen = [{ step, fresh: [] }]),
     ],
   ),
-]);
-
-plants('what is secret', [
-  [
-    'a private key stands in a log or a status',
-    (evidence) => void (evidence.log += '-----BEGIN PRIVATE KEY-----'),
-  ],
-  ['the key of a root is in a log or a status', (evidence) => void (evidence.log += keyOf(evidence))],
-  [
-    'the key of a root is in a log or a status',
-    (evidence) => {
-      const [, line = ''] = decoded(keyOf(evidence)).split('\n');
-      for (const { object } of evidence.seen.authorities) {
-        object.status?.conditions?.push({ type: 'Said', status: 'True', reason: line });
-      }
-    },
-  ],
-  [
-    'a private key stands in a log or a status',
-    change('trustBundles', ({ status }) =>
-      status?.conditions?.push({ type: 'Said', status: 'True', reason: '-----BEGIN EC PRIVATE KEY-----' }),
-    ),
-  ],
-]);
-
-plants('what is left when it is quiet', [
-  ['there is no root', ({ seen }) => void (seen.secrets.length = 0)],
-  ['nothing was published', ({ seen }) => void (seen.clusterTrustBundles.length = 0)],
-  ['web-1 was not answered', ({ seen }) => void seen.requests.pop()],
-  ['a root has no activated-at', ({ seen }) => void seen.secrets.pop()],
-  [
-    'the CertificateAuthority says False of Ready',
-    change('authorities', ({ status }) =>
-      status?.conditions?.forEach((condition) => void (condition.status = 'False')),
-    ),
-  ],
-  ['served are \\[\\]', change('authorities', ({ status = {} }) => void (status.publishedSignerNames = []))],
-  ['there are 2 TrustBundles', afterwards('trustBundles', ({ metadata }) => void (metadata.uid = 't-2'))],
-  [
-    'the TrustBundle says nothing of Published',
-    change('trustBundles', ({ status = {} }) => void (status.conditions = [])),
-  ],
 ]);
 
 test('while a replica has just died, what is not finished yet is no violation', () => {

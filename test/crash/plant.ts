@@ -1,5 +1,7 @@
+import { describe, expect, test } from 'vitest';
 import { certificatesOf, decoded } from './chain.ts';
-import type { Spoilable, SpoilableVersion } from './sound-evidence.ts';
+import { violations } from './checker.ts';
+import { evidenceOf, type Sound, type Spoilable, type SpoilableVersion } from './sound-evidence.ts';
 import type { Kind } from './watcher.ts';
 
 /** Spoils one piece of evidence. */
@@ -51,4 +53,16 @@ export function damaged(pem: string): string {
   const der = Buffer.from(certificate?.raw ?? Buffer.alloc(0));
   der.writeUInt8(der.readUInt8(der.length - 1) ^ 1, der.length - 1);
   return `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`;
+}
+
+/** Each violation alone, in evidence that is sound else: the checker says its sentence. */
+export function plants(sound: () => Sound, what: string, planted: readonly Plant[]): void {
+  describe(what, () => {
+    test.each(planted)('%s', (sentence, spoil) => {
+      const evidence = sound().copy();
+      spoil(evidence);
+      const said = violations(evidenceOf(evidence));
+      expect(said.filter((each) => new RegExp(sentence).test(each))).not.toEqual([]);
+    });
+  });
 }

@@ -11,6 +11,7 @@ import { encodePem } from '#x509/pem.ts';
 import { hierarchy, leafRequest, open, serial } from '../ca/support/hierarchy.ts';
 import { openssl } from '../oracle/openssl.ts';
 import { parsePublicKey } from '#x509/public-key.ts';
+import type { AuditEvent } from '../support/audit.ts';
 import type { Evidence } from './evidence.ts';
 import { readLedger } from './ledger-file.ts';
 import type { Kind, Seen, Version } from './watcher.ts';
@@ -21,6 +22,7 @@ type Writable<T> = T extends readonly (infer E)[]
     ? { -readonly [K in keyof T]: Writable<T[K]> }
     : T;
 
+type SpoilableAudit = Writable<AuditEvent>;
 export type SpoilableVersion = Writable<Version>;
 type SpoilableObject = Writable<Seen>;
 
@@ -93,10 +95,13 @@ export async function soundEvidence(folder: string): Promise<Sound> {
     authority: 'mesh',
     spiffeId: `spiffe://${trustDomain}/ns/shop/sa/web`,
     entries: readLedger('mangrove-0', path),
-    reports: [{ replica: 'mangrove-0', serials: [], gauge: 0 }],
+    reports: [{ replica: 'mangrove-0', serials: [], gauge: 0, metrics: 'mangrove_leader 1\n' }],
     fallen: [],
     settled: true,
     log: '{"msg":"leading"}\n',
+    audited: [write('update', 'clustertrustbundles', { resourceVersion: '11' }), write('patch', 'secrets')],
+    events: '[]',
+    files: [{ name: 'mangrove-0.db', mode: 0o600 }],
     seen: {
       secrets: rootVersions(sealed),
       clusterTrustBundles: [version(12, bundleOf(root))],
@@ -116,6 +121,23 @@ export async function soundEvidence(folder: string): Promise<Sound> {
 function version(revision: number, object: SpoilableObject): SpoilableVersion {
   const metadata = { ...object.metadata, resourceVersion: String(revision) };
   return { revision, deleted: false, object: { ...object, metadata } };
+}
+
+/** One that succeeded. */
+export function write(
+  verb: string,
+  resource: string,
+  ref: Partial<NonNullable<AuditEvent['objectRef']>> = {},
+): SpoilableAudit {
+  return {
+    verb,
+    requestURI: `/${resource}`,
+    user: { username: `system:serviceaccount:${namespace}:mangrove` },
+    objectRef: { resource, name: 'one', ...ref },
+    responseStatus: { code: 200 },
+    requestReceivedTimestamp: '2026-11-27T00:00:00.000000Z',
+    stageTimestamp: '2026-11-27T00:00:00.001000Z',
+  };
 }
 
 /** As it was made, when it was published, and when it became active. */
