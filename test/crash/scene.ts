@@ -1,21 +1,29 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ignoreNotFound } from '#kube/error.ts';
-import type { CertificateSigningRequest, ClusterTrustBundle, ConfigMap, KubeObject } from '#kube/object.ts';
+import type {
+  CertificateSigningRequest,
+  ClusterTrustBundle,
+  ConfigMap,
+  Event,
+  KubeObject,
+} from '#kube/object.ts';
 import {
   certificateSigningRequests,
   clusterTrustBundles,
   configMaps,
+  events,
   namespaces,
   trustBundles,
 } from '#kube/resource.ts';
 import type { StepName } from '#step.ts';
 import { approveDirectly, ask, opensslRequest, requester } from '../csr/support/requester.ts';
+import { auditedSince, auditPosition } from '../support/audit.ts';
 import { type Installation, install } from '../support/installation.ts';
 import type { Death, ReplicaProcess } from '../support/replica-process.ts';
 import { violations } from './checker.ts';
-import type { Report } from './evidence.ts';
+import type { LeftFile, Report } from './evidence.ts';
 import { readLedger } from './ledger-file.ts';
 import { type Mortals, mortals, patienceMs } from './mortals.ts';
 import type { Stage } from './stage.ts';
@@ -59,6 +67,8 @@ export async function openScene({ server, watcher, program }: Stage, placed = fa
   const asked: string[] = [];
   let known = new Set<string>();
   const replicas = mortals(on, program);
+  const began = auditPosition(server.auditLog);
+  const account = `system:serviceaccount:${on.namespace}:mangrove`;
 
   function logOf(ordinal: number): string {
     const path = join(on.directory, `replica-${ordinal}.log`);
@@ -121,6 +131,11 @@ export async function openScene({ server, watcher, program }: Stage, placed = fa
         })),
         settled: 'survivors' in end,
         log: replicas.ordinals().map(logOf).join(''),
+        audited: auditedSince(server.auditLog, began, account).filter(
+          ({ user }) => user.username === account,
+        ),
+        events: await eventsOf(on),
+        files: leftIn(on.directory),
       });
     },
     close: () => on.stop(),
@@ -183,13 +198,29 @@ async function reportOf(ordinal: number, replica: ReplicaProcess, log: () => str
   const isReady = async (): Promise<boolean> => (await fetch(`${own}/readyz`)).status === 200;
   await until(performance.now() + patienceMs, isReady, `${nameOf(ordinal)} is ready`);
   const answer = await fetch(`${own}/metrics`);
-  const gauge = /^mangrove_ledger_unresolved_intents (\d+)$/m.exec(await answer.text())?.[1];
+  const metrics = await answer.text();
+  const gauge = /^mangrove_ledger_unresolved_intents (\d+)$/m.exec(metrics)?.[1];
   const lines = log()
     .split('\n')
     .filter((line) => line.includes('an earlier process may have signed'))
     .map((line) => JSON.parse(line) as { readonly pid: number; readonly serial: string });
   const serials = lines.filter(({ pid }) => pid === replica.pid).map(({ serial }) => serial);
-  return { replica: nameOf(ordinal), serials, gauge: Number(gauge) };
+  return { replica: nameOf(ordinal), serials, gauge: Number(gauge), metrics };
+}
+
+/** About what is cluster-wide they stand in `default`, among those of others. */
+async function eventsOf({ admin, namespace }: Installation): Promise<string> {
+  const found = await Promise.all(
+    [namespace, 'default'].map((each) => admin.list<Event>(events, { namespace: each })),
+  );
+  return JSON.stringify(found.map(({ items }) => items));
+}
+
+/** Of the ledgers. */
+function leftIn(directory: string): LeftFile[] {
+  return readdirSync(directory)
+    .filter((name) => /^mangrove-\d+\.db/.test(name))
+    .map((name) => ({ name, mode: statSync(join(directory, name)).mode & 0o777 }));
 }
 
 async function isAnswered({ admin }: Installation, name: string): Promise<boolean> {
