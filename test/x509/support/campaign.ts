@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { types } from 'node:util';
 import { createContext, Script } from 'node:vm';
 import * as fc from 'fast-check';
 
@@ -27,6 +28,7 @@ export function assertAlways<T>(property: fc.IRawProperty<T, false>): void {
   }
 }
 
+/** It comes from the realm of the script. */
 function isTimeout(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+  return types.isNativeError(error) && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 }
