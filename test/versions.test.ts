@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -13,6 +13,8 @@ import { applyShared, manifests } from './support/shared-objects.ts';
 /** A server of its own, for its CRDs change. */
 let own: OwnControlPlane;
 let on: Installation;
+/** Every one that is shipped, such as `trustbundles.mangrove.dev`. */
+const crds = readdirSync(join(manifests, 'crds')).map((file) => `${file.replace('.yaml', '')}.mangrove.dev`);
 const annotation = /annotations:\n +mangrove\.dev\/schema-version: '\d+'\n/;
 
 beforeAll(async () => {
@@ -26,6 +28,7 @@ beforeAll(async () => {
     directory,
     kubectl: kubectlFor(cluster),
   });
+  await on.createAuthority();
 });
 afterEach(() => applyShared(on.kubectl));
 afterAll(async () => {
@@ -34,8 +37,8 @@ afterAll(async () => {
 });
 
 /** Applies a CRD as another version would have it. */
-async function applyCrd(change: (annotations: string) => string): Promise<void> {
-  const yaml = readFileSync(join(manifests, 'crds', 'trustbundles.yaml'), 'utf8');
+async function applyCrd(name: string, change: (annotations: string) => string): Promise<void> {
+  const yaml = readFileSync(join(manifests, 'crds', name.replace('.mangrove.dev', '.yaml')), 'utf8');
   const input = yaml.replace(annotation, change);
   expect(input).not.toBe(yaml);
   await on.kubectl(['apply', '--server-side', '-f', '-'], { input });
@@ -58,26 +61,25 @@ async function run(): Promise<{ code: unknown; stderr: string; log: string }> {
   return { code, stderr: stderr ?? '', log: log ?? '' };
 }
 
-test('newer CRDs are refused: the program ends and says which version to run', async () => {
-  await applyCrd((annotations) => annotations.replace(/\d+/, String(schemaVersion + 1)));
+test.each(crds)('a newer CRD %s is refused: the program ends and says which version to run', async (name) => {
+  await applyCrd(name, (annotations) => annotations.replace(/\d+/, String(schemaVersion + 1)));
   const { code, stderr, log } = await run();
   expect(code).toBe(1);
-  expect(stderr).toContain(
-    `KUBE_SCHEMA_NEWER: the CRD trustbundles.mangrove.dev has version ${schemaVersion + 1};`,
-  );
+  expect(stderr).toContain(`KUBE_SCHEMA_NEWER: the CRD ${name} has version ${schemaVersion + 1};`);
   expect(stderr).toContain('Run the version of Mangrove that these CRDs belong to');
   expect(log).toContain('"code":"KUBE_SCHEMA_NEWER"');
 });
 
-test('older CRDs are refused until those of this version are applied; the objects stay', async () => {
-  await on.createAuthority();
-  await applyCrd(() => 'annotations: {}\n');
+test.each(crds)('an older CRD %s is refused: the program ends and says what to apply', async (name) => {
+  await applyCrd(name, () => 'annotations: {}\n');
   const { code, stderr } = await run();
   expect(code).toBe(1);
-  expect(stderr).toContain('KUBE_SCHEMA_OLDER: the CRD trustbundles.mangrove.dev has version none;');
+  expect(stderr).toContain(`KUBE_SCHEMA_OLDER: the CRD ${name} has version none;`);
   expect(stderr).toContain('mangrove crds | kubectl apply --server-side -f -');
+});
+
+test('nothing was done until those of this version are applied; the objects stayed', async () => {
   expect(await on.kubectl(['get', 'trustbundles', '-o', 'name'])).toBe('');
-  await applyShared(on.kubectl);
   const mangrove = await on.start();
   await on.readyAuthority();
   await mangrove.stop();

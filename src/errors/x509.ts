@@ -75,7 +75,7 @@ export const x509Errors: ErrorRows<X509Code> = {
   ),
   NAME_TOO_MANY_ATTRIBUTES: badName('Use at most 32 attributes in a distinguished name.'),
   GENERAL_NAME_INVALID: badName(
-    'Correct the alternative name; it is empty, of an unknown kind, or an address of a wrong length.',
+    'Correct the alternative name; it is empty, of an unknown kind or not of the form of its kind, or an address of a wrong length.',
   ),
   GENERAL_NAME_NOT_PRINTABLE: badName(
     'Use printable ASCII without blanks in URIs, DNS names and e-mail addresses.',
@@ -130,7 +130,7 @@ export const x509Errors: ErrorRows<X509Code> = {
   CSR_ATTRIBUTE_DUPLICATE: badRequest(
     'Put each attribute in once, with all extensions in one extensionRequest.',
   ),
-  CSR_ATTRIBUTE_INVALID: badRequest('Give the extensionRequest attribute exactly one value.'),
+  CSR_ATTRIBUTE_INVALID: badRequest('Give each attribute a value, and extensionRequest exactly one.'),
   CSR_ATTRIBUTES_TOO_MANY: badRequest('Send at most 16 attributes; only extensionRequest is used.'),
   CSR_CHALLENGE_PASSWORD: badRequest(
     'Leave the challenge password out: it is never used, and others can read it. If you use it elsewhere, change it.',

@@ -139,10 +139,20 @@ function readAttributes(info: DerReader): Extensions {
         throw new X509Error('CSR_CHALLENGE_PASSWORD', 'the request has a challenge password');
       }
       if (type === requestAttributeOid.extensionRequest) extensions = readExtensionRequest(attribute);
-      else attribute.setOf(Tag.set, (value) => value.anyElement());
+      else readOtherAttribute(attribute, type);
     }),
   );
   return extensions;
+}
+
+/** RFC 2986 §4: one value or more. */
+function readOtherAttribute(attribute: DerReader, type: string): void {
+  let values = 0;
+  attribute.setOf(Tag.set, (value) => {
+    value.anyElement();
+    values += 1;
+  });
+  if (values === 0) throw new X509Error('CSR_ATTRIBUTE_INVALID', `the attribute ${type} has no value`);
 }
 
 function readExtensionRequest(attribute: DerReader): Extensions {

@@ -1,5 +1,5 @@
 import { type DerReader, readDer } from '#x509/der/reader.ts';
-import { contextConstructed, contextPrimitive, describeTag } from '#x509/der/tag.ts';
+import { contextConstructed, contextPrimitive, describeTag, Tag } from '#x509/der/tag.ts';
 import { X509Error } from '#x509/error.ts';
 import { readName } from '#x509/name.ts';
 
@@ -19,12 +19,26 @@ const dns = contextPrimitive(2);
 const uri = contextPrimitive(6);
 const ip = contextPrimitive(7);
 const directoryName = contextConstructed(4);
-const others = new Map([
-  [contextConstructed(0), 0],
-  [contextConstructed(3), 3],
-  [directoryName, 4],
-  [contextConstructed(5), 5],
-  [contextPrimitive(8), 8],
+const registeredId = contextPrimitive(8);
+
+interface OtherKind {
+  readonly number: number;
+  /** Its form, as far as others read it, too: who cannot read one name drops all that stand beside it. */
+  readonly check: (reader: DerReader) => void;
+}
+
+const others = new Map<number, OtherKind>([
+  [
+    contextConstructed(0),
+    { number: 0, check: (reader) => reader.within(contextConstructed(0), readOtherName) },
+  ],
+  [contextConstructed(3), { number: 3, check: (reader) => reader.anyElement() }],
+  [directoryName, { number: 4, check: (reader) => reader.within(directoryName, readName) }],
+  [
+    contextConstructed(5),
+    { number: 5, check: (reader) => reader.within(contextConstructed(5), readEdiPartyName) },
+  ],
+  [registeredId, { number: 8, check: (reader) => reader.oid(registeredId) }],
 ]);
 
 /** GeneralNames contents: at least one name, at most `limit`, counted while they are read. */
@@ -74,11 +88,38 @@ function address(bytes: Buffer): Buffer {
 }
 
 function other(reader: DerReader, tag: number): GeneralName {
-  const number = others.get(tag);
-  if (number === undefined) {
+  const kind = others.get(tag);
+  if (kind === undefined) {
     throw new X509Error('GENERAL_NAME_INVALID', `${describeTag(tag)} is not a general name`);
   }
   const der = reader.anyElement();
-  if (tag === directoryName) readDer(der, (outer) => outer.within(tag, readName));
-  return { kind: 'other', tag: number, der };
+  readDer(der, kind.check);
+  return { kind: 'other', tag: kind.number, der };
+}
+
+/** A type and, in a tag of its own, one value of it. */
+function readOtherName(name: DerReader): void {
+  name.oid();
+  name.within(contextConstructed(0), (value) => value.anyElement());
+}
+
+function readEdiPartyName(name: DerReader): void {
+  name.optional(contextConstructed(0), readDirectoryString);
+  name.within(contextConstructed(1), readDirectoryString);
+}
+
+const directoryStrings: readonly number[] = [
+  Tag.utf8String,
+  Tag.printableString,
+  Tag.teletexString,
+  Tag.universalString,
+  Tag.bmpString,
+];
+
+function readDirectoryString(reader: DerReader): void {
+  const tag = reader.nextTag();
+  if (!directoryStrings.includes(tag)) {
+    throw new X509Error('GENERAL_NAME_INVALID', `${describeTag(tag)} is no text of a name`);
+  }
+  reader.anyElement();
 }

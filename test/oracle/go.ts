@@ -33,10 +33,16 @@ export function goVerify(questions: readonly GoQuestion[]): readonly GoAnswer[] 
   return answers;
 }
 
+/** DER of certificate requests that Go made, of every kind of key. */
+export function goRequests(): readonly Buffer[] {
+  const requests: string[] = JSON.parse(run(program(), ['requests']));
+  return requests.map((der) => Buffer.from(der, 'base64'));
+}
+
 /** Built once for each version of it and of Go; of the standard library only, so that no network is needed. */
 function program(): string {
   const version = run('go', ['env', 'GOVERSION']).trim();
-  const code = ['main.go', 'go.mod'].map((file) => readFileSync(join(source, file)));
+  const code = ['main.go', 'requests.go', 'go.mod'].map((file) => readFileSync(join(source, file)));
   const digest = createHash('sha256').update(version).update(Buffer.concat(code)).digest('hex').slice(0, 16);
   const folder = join(tmpdir(), `mangrove-oracle-${process.getuid?.() ?? 0}`);
   const binary = join(folder, digest);

@@ -33,10 +33,6 @@ export function opensslAcceptsRequest(der: Uint8Array): boolean {
   return run.ok && /verify OK/.test(run.stderr + run.stdout);
 }
 
-export function opensslReadsRequest(der: Uint8Array): boolean {
-  return openssl(['req', '-inform', 'DER', '-noout', '-text'], der).ok;
-}
-
 /** Whether OpenSSL reads the certificate, its public key included. */
 export function opensslReadsCertificate(der: Uint8Array): boolean {
   const { ok, stdout } = openssl(['x509', '-inform', 'DER', '-noout', '-text'], der);

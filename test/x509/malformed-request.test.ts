@@ -107,6 +107,11 @@ describe('correctly signed, malformed on purpose', () => {
       () => withAttributes(seq(OID.extensionRequest, set())),
     ],
     ['extensionRequest without extensions', 'EXTENSIONS_EMPTY', () => requestWith()],
+    [
+      'an attribute without value',
+      'CSR_ATTRIBUTE_INVALID',
+      () => withAttributes(seq(OID.unstructuredName, set())),
+    ],
     ['attributes out of order', 'DER_SET_ORDER', () => outOfOrder()],
     ['17 attributes', 'CSR_ATTRIBUTES_TOO_MANY', () => withAttributes(...manyAttributes(17))],
     [

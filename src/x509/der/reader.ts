@@ -244,8 +244,8 @@ export class DerReader {
     return bits;
   }
 
-  oid(): string {
-    this.#open(Tag.oid);
+  oid(tag: number = Tag.oid): string {
+    this.#open(tag);
     return oidText(this.#bytes, this.#contents, this.#at);
   }
 

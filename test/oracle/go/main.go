@@ -1,4 +1,5 @@
-// Verifies chains with crypto/x509: questions come as one JSON list on standard input, answers go out as another.
+// Verifies chains with crypto/x509: questions come as one JSON list on standard input, answers go out as another. With the
+// argument `requests` it makes certificate requests and asks nothing.
 package main
 
 import (
@@ -24,23 +25,34 @@ type answer struct {
 }
 
 func main() {
+	work := answers
+	if len(os.Args) == 2 && os.Args[1] == "requests" {
+		work = func() (any, error) { return requests() }
+	}
+	result, err := work()
+	if err == nil {
+		err = json.NewEncoder(os.Stdout).Encode(result)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func answers() (any, error) {
 	var questions []question
 	if err := json.NewDecoder(os.Stdin).Decode(&questions); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return nil, err
 	}
-	answers := make([]answer, 0, len(questions))
+	all := make([]answer, 0, len(questions))
 	for _, q := range questions {
 		if err := verify(q); err != nil {
-			answers = append(answers, answer{Reason: err.Error()})
+			all = append(all, answer{Reason: err.Error()})
 		} else {
-			answers = append(answers, answer{OK: true})
+			all = append(all, answer{OK: true})
 		}
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(answers); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	return all, nil
 }
 
 func verify(q question) error {
