@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { bundlesErrors } from '#errors/bundles.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -27,6 +28,18 @@ test.each(pages)('%s names metrics and codes that there are', (page) => {
   expect(
     named.filter((word) => /^(?:CA|CSR|KUBE|LEDGER)_[A-Z_]+$/.test(word) && !codes.includes(word)),
   ).toEqual([]);
+});
+
+test('docs/operate.md tells what to do about reasons that there are', () => {
+  const rows = [...read('docs/operate.md').matchAll(/^\| `([A-Z]\w+)` \|/gm)].map(
+    ([, reason = '']) => reason,
+  );
+  const reasons = Object.values(bundlesErrors).map(({ reason }) => reason as string);
+  expect(rows.length).toBeGreaterThan(5);
+  expect(rows.filter((reason) => !reasons.includes(reason))).toEqual([]);
+  // Of what a target may fail with, what only waits and what another page is about are left out.
+  const told = reasons.filter((reason) => reason.startsWith('Target') && reason !== 'TargetPending');
+  expect(told.filter((reason) => !rows.includes(reason))).toEqual([]);
 });
 
 test('docs/operate.md quotes the log word for word', () => {

@@ -38,6 +38,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const directory = await mkdtemp(join(tmpdir(), 'mangrove-test-'));
   let started: Promise<{ controlPlane: ControlPlane; shared: SharedControlPlane }> | undefined;
   const doorman = createServer((_request, response) => {
+    // A connection that is kept may be closed in the moment in which a test asks again.
+    response.shouldKeepAlive = false;
     started ??= start(directory);
     started.then(
       ({ shared }) => response.end(JSON.stringify(shared)),

@@ -1,4 +1,5 @@
 import { decodePublished } from '#bundles/bundle/bundle.ts';
+import type { SignerTurns } from '#bundles/controller/signer-turns.ts';
 import {
   corrected,
   type DesiredClusterTrustBundle,
@@ -22,6 +23,7 @@ export interface Publication {
   readonly claimant: Claimant;
   /** True while a source is unread: then nothing may leave a target. */
   readonly growOnly: boolean;
+  readonly signerTurns: SignerTurns;
   readonly signal?: AbortSignal | undefined;
   readonly step?: Step | undefined;
 }
@@ -96,7 +98,13 @@ async function replace(
 }
 
 /** False when somebody was faster. */
-async function create({ client, resource, desired, signal, step }: Publication): Promise<boolean> {
+function create(publication: Publication): Promise<boolean> {
+  const { signerName } = publication.desired;
+  const begin = () => createUnpooled(publication);
+  return signerName === undefined ? begin() : publication.signerTurns.take(signerName, begin);
+}
+
+async function createUnpooled({ client, resource, desired, signal, step }: Publication): Promise<boolean> {
   const { name, labels, annotations, signerName, bundle } = desired;
   const object: ClusterTrustBundle = {
     apiVersion: apiVersion(resource),

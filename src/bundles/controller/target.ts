@@ -2,6 +2,7 @@ import type { ClusterTrustBundleSpec } from '#bundles/bundle/target-spec.ts';
 import type { Landings } from '#bundles/controller/landings.ts';
 import { type Published, publish } from '#bundles/controller/publish.ts';
 import { type ServedApi, servedVersion } from '#bundles/controller/served-api.ts';
+import type { SignerTurns } from '#bundles/controller/signer-turns.ts';
 import {
   noteFailure,
   noteRepair,
@@ -43,6 +44,10 @@ export interface TargetTools {
   readonly step?: Step | undefined;
 }
 
+export interface PublishingTools extends TargetTools {
+  readonly signerTurns: SignerTurns;
+}
+
 /**
  * Brings one target to what it should be, or says why not; never throws. When the watch shows that nothing differs, the API
  * server is neither read nor written.
@@ -50,7 +55,7 @@ export interface TargetTools {
 export async function settleTarget(
   task: TargetTask,
   memory: TargetMemory,
-  tools: TargetTools,
+  tools: PublishingTools,
 ): Promise<TargetReport> {
   const { name } = task;
   const published = await attempt(task, memory, tools).catch((error: unknown) => {
@@ -74,7 +79,7 @@ type Written = Pick<TargetReport, 'written' | 'changed'>;
 async function attempt(
   task: TargetTask,
   memory: TargetMemory,
-  tools: TargetTools,
+  tools: PublishingTools,
 ): Promise<Written | undefined> {
   const { name, owner } = task;
   const bundle = requireBundle(`ClusterTrustBundle ${name}`, task);
@@ -91,9 +96,10 @@ async function attempt(
   const foreign = memory.hash === bundle.sha256 && wished;
   memory.wish = wish;
   const claimant = { name: owner, trustDomain: task.trustDomain, knownUid: memory.knownUid };
-  const { client, step } = tools;
+  const { client, signerTurns, step } = tools;
   const { growOnly, signal } = task;
-  const published = await publish({ client, resource, desired, claimant, growOnly, signal, step });
+  const how = { growOnly, signerTurns, signal, step };
+  const published = await publish({ client, resource, desired, claimant, ...how });
   memory.knownUid = published.object.metadata.uid;
   noteVerified(bundle.sha256, memory, tools);
   if (published.outcome === 'unchanged') return undefined;

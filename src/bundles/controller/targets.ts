@@ -12,6 +12,7 @@ import { createOrders } from '#bundles/controller/placement/order.ts';
 import type { Placements } from '#bundles/controller/placement/placements.ts';
 import type { TargetKey } from '#bundles/controller/placement/removals.ts';
 import { retire, takenAlong, toldTargets } from '#bundles/controller/retired-target.ts';
+import { createSignerTurns } from '#bundles/controller/signer-turns.ts';
 import { settleTarget, type TargetTools } from '#bundles/controller/target.ts';
 import { hasten, newTargetMemory, type TargetMemory } from '#bundles/controller/target-memory.ts';
 import { type TargetReport, unseenTarget } from '#bundles/controller/target-report.ts';
@@ -67,6 +68,7 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
   /** TrustBundle → ClusterTrustBundle or file → what is remembered of it. */
   const memories = new Map<string, Map<string, TargetMemory>>();
   const orders = createOrders();
+  const signerTurns = createSignerTurns();
   /** TrustBundles that are being deleted and were looked at since. */
   const ending = new Set<string>();
 
@@ -88,7 +90,10 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
     const memory = memoryOf(owner, id);
     if (target.kind === 'file') return settleFile({ ...wish, target }, memory, { ...tools, directory });
     const { name, spec } = target;
-    return settleTarget({ ...wish, name, target: spec, trustDomain, signal }, memory, tools);
+    return settleTarget({ ...wish, name, target: spec, trustDomain, signal }, memory, {
+      ...tools,
+      signerTurns,
+    });
   }
 
   /** Canaries come last: one may be the only place that has the bytes of what was promoted while nobody ran. */

@@ -66,6 +66,43 @@ it('publishes at the version that is served, and follows the server when it serv
   expect(again.status?.targets).toMatchObject([{ apiVersion: 'certificates.k8s.io/v1' }]);
 }, 180_000);
 
+it('a ClusterTrustBundle as a source keeps its last good content while none are served, and says why', async () => {
+  const domain = 'reading.test';
+  const [own, corporate, next] = [await makeRoot(), await makeRoot(), await makeRoot()];
+  const publish = (root: Buffer) =>
+    apply(server.kubectl, {
+      apiVersion: 'certificates.k8s.io/v1',
+      kind: 'ClusterTrustBundle',
+      metadata: { name: 'corporate' },
+      spec: { trustBundle: pem(root) },
+    });
+  await publish(corporate);
+  publisher.setAuthority('reading', known(domain, own));
+  const sources = [{ authority: { name: 'reading' } }, { clusterTrustBundle: { name: 'corporate' } }];
+  await apply(server.kubectl, trustBundle(domain, [], { sources, fallback: { mode: 'Never' } }));
+  await scene.untilPublished(domain, own, corporate);
+  await scene.untilCondition(domain, 'Ready', { status: 'True' });
+
+  await plane.cluster.restart(none);
+  const unread = await scene.untilCondition(domain, 'Ready', {
+    status: 'False',
+    reason: 'ClusterTrustBundleAbsent',
+  });
+  expect(unread.status?.anchors).toHaveLength(2);
+  const [authority, source] = unread.status?.sources ?? [];
+  expect(authority?.error).toBeUndefined();
+  expect(source).toMatchObject({
+    name: 'corporate',
+    lastGoodTime: expect.any(String),
+    error: expect.stringMatching(/the API server serves no ClusterTrustBundle.*BUNDLE_API_ABSENT/),
+  });
+
+  await plane.cluster.restart({});
+  await publish(next);
+  await scene.untilPublished(domain, own, next);
+  await scene.untilCondition(domain, 'Ready', { status: 'True' });
+}, 180_000);
+
 it('takes an unreachable server for an unknown API, never for an absent one', async () => {
   const domain = 'outage.test';
   const root = await makeRoot();

@@ -4,7 +4,7 @@ import { recordingLog } from '../../kube/lab.ts';
 import { apply, roleBinding, sourcesRole } from '../support/permissions.ts';
 import { conditionOf, eventually, trustBundle } from '../support/publisher.ts';
 import { makeRoot, pem } from '../support/roots.ts';
-import { known, type OpenScene, openScene } from '../support/scene.ts';
+import { endOf, expectLeftAt, known, type OpenScene, openScene } from '../support/scene.ts';
 import { privateKeyPem, rootPem, type Sources, sourcesOf } from '../support/sources.ts';
 
 let scene: OpenScene;
@@ -130,8 +130,9 @@ describe('a ConfigMap', () => {
     await before.stop();
     const after = sources.start(domain);
     after.setAuthority(domain, known(domain, own));
+    // The status tells of the second in which it vanished.
+    expectLeftAt(Date.parse(since) + 15_000, await scene.untilLeft(domain, one));
     await scene.untilPublished(domain, own, two);
-    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(since) + 14_000);
     await eventually(async () => (await untilReady(domain)).status?.anchors?.length === 2);
   });
 
@@ -150,8 +151,8 @@ describe('a ConfigMap', () => {
       return status?.anchors?.some(({ vanishedTime }) => vanishedTime !== undefined);
     });
     await scene.untilPublished(domain, own, one, two);
+    expectLeftAt(until, await scene.untilLeft(domain, one));
     await scene.untilPublished(domain, own, two);
-    expect(Date.now()).toBeGreaterThanOrEqual(until - 1_000);
     await untilReady(domain);
   });
 
@@ -178,9 +179,8 @@ describe('a ConfigMap', () => {
     const excluding = [{ authority: { name: domain } }, { ...source, exclude }];
     await apply(scene.kubectl, trustBundle(domain, [], { sources: excluding }));
     await scene.untilPublished(domain, own, brief, one);
-    expect(Date.now()).toBeLessThan(notAfter.getTime());
+    expectLeftAt(endOf(notAfter), await scene.untilLeft(domain, brief));
     await scene.untilPublished(domain, own, one);
-    expect(Date.now()).toBeGreaterThan(notAfter.getTime() - 1_000);
     await untilReady(domain);
   });
 
@@ -193,6 +193,10 @@ describe('a ConfigMap', () => {
     const own = await sources.beside(publisher, domain, source);
     await scene.untilPublished(domain, own, root);
     await sources.configMap('kept', { 'ca.crt': 'damaged' });
+    const { status } = await untilNot(domain, 'SourceInvalid');
+    // It counts from the last look at which the source was good, of which the status tells the second.
+    const end = Date.parse(status?.sources?.[1]?.lastGoodTime ?? '') + 5_000;
+    expectLeftAt(end, await scene.untilLeft(domain, root));
     await scene.untilPublished(domain, own);
     await untilNot(domain, 'SourceInvalid');
   });
@@ -205,8 +209,8 @@ describe('a ConfigMap', () => {
     await sources.configMap('expiring', { 'ca.crt': pem(expiring) });
     const own = await sources.beside(publisher, domain, { configMap: { name: 'expiring' } });
     await scene.untilPublished(domain, own, expiring);
+    expectLeftAt(endOf(notAfter), await scene.untilLeft(domain, expiring));
     await scene.untilPublished(domain, own);
-    expect(Date.now()).toBeGreaterThan(notAfter.getTime() - 1_000);
     await scene.untilEvent(domain, 'AnchorExpired');
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { createOrders, openOrder } from '#bundles/controller/placement/order.ts';
 import { readOwedBack } from '#bundles/controller/placement/read-back.ts';
@@ -23,6 +24,26 @@ it('a large bundle that is being read back holds up no other', async () => {
   expect(holding('large.test', large)).toBe(0);
   release();
   await until(() => holding('large.test', large) === 8);
+});
+
+it('24 requests are in flight at most, and as many as that', async () => {
+  const cluster = fakeCluster(100);
+  const { client } = cluster;
+  let [inFlight, most] = [0, 0];
+  const request: typeof client.request = async (call) => {
+    inFlight += 1;
+    most = Math.max(most, inFlight);
+    try {
+      await sleep(5);
+      return await client.request(call);
+    } finally {
+      inFlight -= 1;
+    }
+  };
+  const { placements } = fakePlacements({ client: { ...client, request } });
+  const orders = ordersOf(placedEntry('wide.test', 'wide'), await bundleOf('wide.test'));
+  await until(() => placements.settle('wide.test', orders)[0]?.placements?.holding === 100);
+  expect(most).toBe(24);
 });
 
 it('a few are read back by name, and no other ConfigMap with them', async () => {

@@ -117,6 +117,7 @@ interface Audited {
   readonly user: { readonly username: string };
   readonly verb: string;
   readonly requestURI: string;
+  readonly responseStatus?: { readonly code: number };
 }
 
 export type PlacementScene = ReturnType<typeof placementsOf>;

@@ -83,6 +83,47 @@ export async function makeIntermediate(): Promise<Buffer> {
   return Buffer.from(certificate.rawData);
 }
 
+/** Roots of some 80 kB whose PEM has exactly so many bytes together, which a dozen of them reach. */
+export async function rootsOfLength(length: number): Promise<Buffer[]> {
+  const roots: Buffer[] = [];
+  for (const size of sizesOfLength(length)) roots.push(await rootOfSize(size));
+  return roots;
+}
+
+/** One length has gaps, for each line that is begun has a line feed; so the others change until the last one fits. */
+function sizesOfLength(length: number): number[] {
+  const others = Math.floor(length / 80_000) - 1;
+  const even = Math.floor(length / (others + 1) / 1.354);
+  for (let turn = 0; turn < 1_000; turn += 1) {
+    const sizes = Array.from({ length: others }, (_, index) => even + 3 * ((turn * (index + 1)) % 17));
+    const rest = length - sizes.reduce((sum, size) => sum + pemLength(size), 0);
+    const about = 3 * Math.floor(((rest - 54) * 64) / 65 / 4);
+    const last = [about - 3, about, about + 3].find((size) => pemLength(size) === rest);
+    if (last !== undefined) return [...sizes, last];
+  }
+  throw new Error(`no roots have ${length} bytes of PEM`);
+}
+
+/** Armour, base64, and a line feed for each 64 characters begun. */
+function pemLength(size: number): number {
+  const characters = Math.ceil(size / 3) * 4;
+  return 54 + characters + Math.ceil(characters / 64);
+}
+
+/** Of so many bytes of DER. */
+async function rootOfSize(size: number): Promise<Buffer> {
+  // Its signatures have one length; serial numbers do not.
+  const keys = await makeKeys({ name: 'Ed25519' });
+  let filler = size - 400;
+  for (let tries = 0; tries < 100; tries += 1) {
+    const extension = new x509.Extension('1.3.6.1.4.1.99999.1', false, new Uint8Array(filler));
+    const root = await makeRoot({ keys, extensions: [...rootExtensions(), extension] });
+    if (root.length === size) return root;
+    filler += size - root.length;
+  }
+  throw new Error(`no root has ${size} bytes`);
+}
+
 /** PEM as OpenSSL writes it, made without our own writer. */
 export function pem(der: Uint8Array, label = 'CERTIFICATE'): string {
   const base64 = Buffer.from(der).toString('base64');

@@ -51,6 +51,14 @@ export function sceneOn(server: Server, client: KubeClient) {
     });
   }
 
+  /** Looks at the target until it no longer holds this root; the wall clock then, ms. */
+  function untilLeft(trustDomain: string, root: Buffer): Promise<number> {
+    return eventually(async () => {
+      const { spec } = await published(trustDomain);
+      return !spec.trustBundle.includes(pem(root)) && Date.now();
+    });
+  }
+
   async function untilCondition(
     name: string,
     type: string,
@@ -82,7 +90,16 @@ export function sceneOn(server: Server, client: KubeClient) {
     });
   }
 
-  return { published, bundleOf, untilPublished, untilCondition, given, untilEvent };
+  return { published, bundleOf, untilPublished, untilLeft, untilCondition, given, untilEvent };
+}
+
+/** A root is valid through the whole of its last second. */
+export const endOf = (notAfter: Date): number => (Math.floor(notAfter.getTime() / 1000) + 1) * 1000;
+
+/** It left when its time was over, neither before nor with the next event. */
+export function expectLeftAt(end: number, left: number): void {
+  expect(left).toBeGreaterThanOrEqual(end);
+  expect(left).toBeLessThan(end + 3_000);
 }
 
 export type Scene = ReturnType<typeof sceneOn>;
