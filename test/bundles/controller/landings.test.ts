@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { createLandings } from '#bundles/controller/landings.ts';
 import { settleTarget } from '#bundles/controller/target.ts';
 import { newTargetMemory } from '#bundles/controller/target-memory.ts';
+import { createSignerTurns } from '#bundles/controller/signer-turns.ts';
 import { systemClock } from '#kube/clock.ts';
 import { KubeError } from '#kube/error.ts';
 import { testSignal } from '../../kube/lab.ts';
@@ -57,7 +58,8 @@ it('what was sent of a ClusterTrustBundle and not answered is awaited, and what 
     const create = async () => Promise.reject(new KubeError(code, 'it was not made, or nobody heard of it'));
     const client = { ...fakeCluster(0).client, create };
     const common = { clock: systemClock, random: Math.random, staleMs: 120_000 };
-    const tools = { ...common, client, api: unwatchedApi, landings: made };
+    const signerTurns = createSignerTurns();
+    const tools = { ...common, client, api: unwatchedApi, landings: made, signerTurns };
     const [owner, trustDomain] = ['east.test', 'east.test'];
     const target = { signerName: 'example.org/signer', channel: 'live' } as const;
     const wish = { owner, bundle: await bundleOf(trustDomain), bundleError: undefined, growOnly: false };
