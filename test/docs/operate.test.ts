@@ -34,7 +34,7 @@ test('docs/operate.md tells what to do about reasons that there are', () => {
   const rows = [...read('docs/operate.md').matchAll(/^\| `([A-Z]\w+)` \|/gm)].map(
     ([, reason = '']) => reason,
   );
-  const reasons = Object.values(bundlesErrors).map(({ reason }) => reason as string);
+  const reasons = Object.values(bundlesErrors).map(({ reason }): string => reason);
   expect(rows.length).toBeGreaterThan(5);
   expect(rows.filter((reason) => !reasons.includes(reason))).toEqual([]);
   // Of what a target may fail with, what only waits and what another page is about are left out.
