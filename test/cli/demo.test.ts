@@ -16,6 +16,8 @@ test('the demo proves what it says and leaves nothing behind', () => {
   expect(stdout.match(/✓/g)).toHaveLength(10);
   expect(stdout).toContain('web.pem: OK');
   expect(stdout).toContain('db.pem: OK');
+  expect(stdout).toMatch(/ConfigMap corporate, key ca\.crt: .* is a PRIVATE KEY, not a CERTIFICATE/);
+  expect(stdout).toMatch(/TargetRepaired +ClusterTrustBundle mangrove\.dev:workload:east\.test/);
   expect(readdirSync(folder)).toEqual([]);
   const { stdout: left } = spawnSync('pgrep', ['-f', folder], { encoding: 'utf8' });
   expect(left).toBe('');

@@ -2,6 +2,8 @@ import type { Chapter } from '#cli/demo/chapter.ts';
 
 const bundle = 'clustertrustbundle mangrove.dev:workload:east.test';
 const published = `kubectl get ${bundle} -o jsonpath='{.spec.trustBundle}'`;
+const repairs =
+  'kubectl get events --namespace default --field-selector involvedObject.name=east.test,reason=TargetRepaired';
 const same = `${published} | cmp -s - roots.pem`;
 
 /** Roots from elsewhere, side by side with our own: what may join a bundle, what may not, and who may write it. */
@@ -60,6 +62,9 @@ export const corporateRoot: Chapter = {
     await stage.run("(printf 'spec:\\n  trustBundle: |\\n'; sed 's/^/    /' stranger.pem) > edit.yaml");
     await stage.run(`kubectl patch ${bundle} --type=merge --patch-file edit.yaml`);
     await stage.run(`for try in $(seq 100); do ${same} && break; sleep 0.2; done; ${same}`);
+    await stage.run(
+      `for try in $(seq 100); do ${repairs} -o name | grep -q . && break; sleep 0.2; done; ${repairs} -o custom-columns=REASON:.reason,MESSAGE:.message`,
+    );
     stage.proves('It is put right at once, byte for byte, and an event says so.');
   },
 };
