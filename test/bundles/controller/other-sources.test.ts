@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { getCACertificates } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodePublished } from '#bundles/bundle/bundle.ts';
 import { apply } from '../support/permissions.ts';
@@ -126,6 +127,35 @@ describe('public roots', () => {
     await sources.beside(publisher, domain, { publicRoots, exclude: [unwanted] });
     await eventually(async () => !(await published()).has(unwanted));
     expect((await published()).size).toBe(before.length - 1);
+  });
+});
+
+/** Read by Node, not by us; the roots that have not expired. */
+const system = new Set(
+  getCACertificates('system')
+    .map((text) => new X509Certificate(text))
+    .filter(({ validTo }) => Date.parse(validTo) > Date.now())
+    .map(({ raw }) => sha256(raw)),
+);
+
+describe.skipIf(system.size === 0)('the roots of the operating system', () => {
+  it('join, each of them or its fingerprint with the reason why not', async () => {
+    const domain = 'system.others.test';
+    const publisher = sources.start(domain);
+    const own = await sources.beside(publisher, domain, { publicRoots: { from: 'system' } });
+    const bundle = await untilReady(domain);
+    const { trustBundle } = (await scene.published(domain)).spec;
+    const published = new Set(decodePublished(trustBundle)?.keys());
+    expect(published.delete(sha256(own))).toBe(true);
+    expect(published.size).toBeGreaterThan(0);
+    expect([...published].filter((fingerprint) => !system.has(fingerprint))).toEqual([]);
+    expect(bundle.status?.anchors?.filter(({ source }) => source === 'publicRoots/system')).toHaveLength(
+      published.size,
+    );
+    const note = bundle.status?.sources?.[1]?.note ?? '';
+    expect(note).toContain('roots of the operating system');
+    const leftOut = [...system].filter((fingerprint) => !published.has(fingerprint));
+    for (const fingerprint of leftOut) expect(note).toContain(fingerprint.slice(0, 8));
   });
 });
 
