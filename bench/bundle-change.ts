@@ -5,7 +5,7 @@ import { clusterTrustBundles } from '#kube/resource.ts';
 import type { Benchmark, OpenBenchmark, Sample } from './benchmark.ts';
 import { oneAtATime } from './measure.ts';
 import { openPublication, type Publication } from './publication.ts';
-import { rootSets } from './root-sets.ts';
+import { fewRoots, rootSets } from './root-sets.ts';
 import type { Sightings } from './sightings.ts';
 
 /** Even, so that every round begins with the set that is not there. */
@@ -27,7 +27,7 @@ export const bundleChange: Benchmark = {
 };
 
 async function open(): Promise<OpenBenchmark> {
-  const sets = await rootSets(4);
+  const sets = await rootSets(fewRoots);
   const publication = await openPublication();
   const watch = await publication.watch(clusterTrustBundles);
   const first = shown(watch, domain);

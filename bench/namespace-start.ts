@@ -3,11 +3,10 @@ import type { AnyObject, ConfigMap } from '#kube/object.ts';
 import { configMaps, namespaces } from '#kube/resource.ts';
 import type { Benchmark, OpenBenchmark, Sample } from './benchmark.ts';
 import { oneAtATime } from './measure.ts';
-import { benchLabel, openPublication, selected } from './publication.ts';
-import { rootSets } from './root-sets.ts';
+import { benchLabel, manyNamespaces as standing, openPublication, selected } from './publication.ts';
+import { fewRoots, rootSets } from './root-sets.ts';
 
 const bundles = Array.from({ length: 10 }, (_, index) => `start-${index}.test`);
-const standing = 1_000;
 const starts = 60;
 const everyMs = 100;
 
@@ -25,7 +24,7 @@ export const namespaceStart: Benchmark = {
 };
 
 async function open(): Promise<OpenBenchmark> {
-  const [pem] = await rootSets(4);
+  const [pem] = await rootSets(fewRoots);
   const { on, account, watch, compact, replica, ...publication } = await openPublication([
     'configmap-targets',
   ]);

@@ -12,6 +12,8 @@ import { patienceMs, type Sightings, watchMetadata } from './sightings.ts';
 
 /** On what the benchmark looks at, ours and the floor's alike, so that one watch sees both and neither pays for it alone. */
 export const benchLabel = 'bench';
+/** As many namespaces as a large cluster has. */
+export const manyNamespaces = 1_000;
 /** Of a namespace that bundles are published to. */
 export const selected = { [benchLabel]: 'selected' } as const;
 

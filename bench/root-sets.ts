@@ -15,6 +15,9 @@ const algorithm = {
   publicExponent: new Uint8Array([1, 0, 1]),
 };
 
+/** As many roots as most bundles have: 6 kB. */
+export const fewRoots = 4;
+
 const year = 365 * 86_400_000;
 
 /** Two sets of so many roots, as PEM, that have none in common; a root takes about 1,520 bytes, as the public ones do on average. */

@@ -6,6 +6,7 @@ import type { Credentials } from '#kube/credentials.ts';
 import type { AnyObject } from '#kube/object.ts';
 import {
   acceptOne,
+  acceptWatch,
   type CallOptions,
   type ListOptions,
   limits,
@@ -66,7 +67,7 @@ export interface KubeClient {
   /** All pages. A list that expires between two pages (410) is begun again. */
   list<T extends AnyObject>(resource: Resource, options?: ListOptions): Promise<ObjectList<T>>;
   listPage<T extends AnyObject>(resource: Resource, options: ListOptions, next?: string): Promise<Page<T>>;
-  /** The stream of a watch: one JSON event a line. */
+  /** The stream of a watch; its Content-Type says how the events lie in it (watch-event.ts). */
   openWatch(
     resource: Resource,
     options: ListOptions,
@@ -130,7 +131,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         method: 'GET',
         path: objectPath(resource, options.namespace),
         query: { ...selectors(options), ...query, watch: 'true' },
-        accept: acceptOne(options),
+        accept: acceptWatch(resource, options),
         ...limits(options),
       }),
     create: (resource, object, options = {}) =>

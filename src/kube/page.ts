@@ -1,5 +1,6 @@
 import { errorCode } from '#errors/error.ts';
 import type { AnyObject } from '#kube/object.ts';
+import { hasProtobuf, protobufMediaType } from '#kube/protobuf/object.ts';
 import type { Requester } from '#kube/requester.ts';
 import { apiVersion, objectPath, type Resource } from '#kube/resource.ts';
 
@@ -112,9 +113,21 @@ export function limits({ signal, timeoutMs, urgent }: CallOptions): CallOptions 
   return { signal, ...(timeoutMs !== undefined && { timeoutMs }), ...(urgent !== undefined && { urgent }) };
 }
 
-/** The Accept header for one object, or one event of a watch. */
+/** The Accept header for one object. */
 export function acceptOne(options: ReadOptions): string {
   return options.metadataOnly === true
     ? `application/json;as=PartialObjectMetadata${partial}`
     : 'application/json';
+}
+
+/**
+ * The Accept header for the events of a watch: protobuf where we can read it, which costs the API server a third of the time and of the
+ * bytes of JSON; and JSON, for who does not know it.
+ */
+export function acceptWatch(resource: Resource, options: ReadOptions): string {
+  const json = acceptOne(options);
+  if (options.metadataOnly === true)
+    return `${protobufMediaType};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,${json}`;
+  const type = { apiVersion: apiVersion(resource), kind: resource.kind };
+  return hasProtobuf(type) ? `${protobufMediaType},${json}` : json;
 }

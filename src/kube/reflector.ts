@@ -9,7 +9,8 @@ import { createIntake } from '#kube/intake.ts';
 import { type AnyObject, keyOf, type ObjectKey } from '#kube/object.ts';
 import type { ListOptions } from '#kube/page.ts';
 import type { Resource } from '#kube/resource.ts';
-import { type WatchEvent, watch } from '#kube/watch.ts';
+import { watch } from '#kube/watch.ts';
+import type { WatchEvent } from '#kube/watch-event.ts';
 
 /** `gone`: the server no longer serves the resource. What is cached stays, for absence of an API deletes nothing. */
 export type ReflectorState = 'listing' | 'watching' | 'failing' | 'gone';

@@ -1,24 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type StepName, stepNames } from '#step.ts';
-import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
-import { type Death, killReplicaProcesses } from '../support/replica-process.ts';
+import type { Death } from '../support/replica-process.ts';
 import type { PlacedKind } from './placed-targets.ts';
-import { bundleReplica } from './replica-bundle.ts';
 import { openScene } from './scene.ts';
-import { type Watcher, watchEverything } from './watcher.ts';
+import { stageForTests, told } from './stage.ts';
 
-let server: TestControlPlane;
-let watcher: Watcher;
-let program: string;
-beforeAll(async () => {
-  server = await controlPlane();
-  [watcher, program] = await Promise.all([watchEverything(server), bundleReplica(server.directory)]);
-});
-afterAll(async () => {
-  await killReplicaProcesses();
-  watcher.stop();
-});
+const stage = stageForTests();
 
 const places = stepNames.filter((step) => /^(place|removal)[/]/.test(step));
 const rank = (step: StepName): number => ['removal/release', 'removal/delete'].indexOf(step);
@@ -63,15 +51,14 @@ const successions: readonly Succession[] = [
   { placed: 'secretAndFile', deaths: [{ step: 'removal/delete' }, { step: 'removal/delete', count: 2 }] },
 ];
 
-const told = ({ placed, deaths }: Succession): string =>
-  (placed === undefined ? '' : `with ${placed}, `) +
-  deaths.map(({ step, count = 1 }) => (count === 1 ? step : `${step} × ${count}`)).join(', then at ');
+const name = ({ placed, deaths }: Succession): string =>
+  `${placed === undefined ? '' : `with ${placed}, `}${told(deaths)}`;
 
-test.concurrent.for(successions.map((one) => [told(one), one] as const))(
+test.concurrent.for(successions.map((one) => [name(one), one] as const))(
   'replicas die: %s',
   { timeout: 400_000 },
   async ([, { placed, deaths }]) => {
-    const scene = await openScene(server, watcher, program, placed);
+    const scene = await openScene(stage(), placed);
     try {
       // They wait for the authority that does not exist yet.
       await scene.ask(2);

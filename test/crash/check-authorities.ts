@@ -66,7 +66,8 @@ function* checkDistinct(secrets: readonly Version[]): Iterable<string> {
   }
   for (const root of distinct) {
     const pem = root.toString();
-    const { ok, stderr } = opensslVerify({ root: pem, leaf: pem, at: Math.floor(Date.now() / 1000) });
+    const at = Math.floor(Date.now() / 1000);
+    const { ok, stderr } = opensslVerify({ root: pem, leaf: pem, at, rootSignature: true });
     if (!ok) yield `root ${root.subject}: ${stderr}`;
     if (!root.ca) yield `root ${root.subject} is no CA certificate`;
   }

@@ -1,4 +1,4 @@
-import { openssl, opensslVerify } from '../oracle/openssl.ts';
+import { openssl, opensslFields, opensslVerify } from '../oracle/openssl.ts';
 import { expiryOf, fingerprintOf, serialOf, sha256, spkiSha256Of, tbsSha256Of } from './chain.ts';
 import { bundles, bundleText, type Delivery, deliveries, type Evidence, requests } from './evidence.ts';
 import type { Entry } from './ledger-file.ts';
@@ -41,8 +41,28 @@ function* checkChain(delivery: Delivery, evidence: Evidence): Iterable<string> {
   const { stdout } = openssl(['req', '-noout', '-pubkey'], delivery.asked);
   const body = /-----BEGIN PUBLIC KEY-----([^-]*)-----END/.exec(stdout)?.[1] ?? '';
   if (sha256(Buffer.from(body, 'base64')) !== spkiSha256Of(leaf)) yield `${request} is of another key`;
+  yield* checkProfile(delivery);
   if (leaf.ca) yield `${request} is a CA certificate`;
   if (expiryOf(leaf) > expiryOf(issuing)) yield `${request} outlives its issuing certificate`;
+}
+
+/** What was approved, and not one extension more; by a reader that is not ours. */
+function* checkProfile({ request, leaf, issuing }: Delivery): Iterable<string> {
+  const found = opensslFields(leaf.raw);
+  const wanted = {
+    version: 3,
+    subject: '',
+    ca: false,
+    keyUsage: ['digitalSignature'],
+    extendedKeyUsage: ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2'],
+    subjectAltNames: [leaf.subjectAltName],
+    authorityKeyId: opensslFields(issuing.raw).subjectKeyId,
+    criticalExtensions: ['2.5.29.15', '2.5.29.17', '2.5.29.19'],
+  } as const;
+  for (const [key, value] of Object.entries(wanted)) {
+    const told = JSON.stringify(Object.entries(found).find(([name]) => name === key)?.[1]);
+    if (told !== JSON.stringify(value)) yield `${request} has the ${key} ${told}`;
+  }
 }
 
 /** By the replica that signed it: the leaf and, before it, the issuing certificate whose key that replica alone has. */

@@ -50,20 +50,26 @@ function* conditionsOf(what: string, object: Seen | undefined, types: readonly s
   }
 }
 
-/** No key stands anywhere but in its Secret. */
+/** No key stands anywhere but in its Secret, and no file is for others to read. */
 export function* checkSecrecy(evidence: Evidence): Iterable<string> {
+  for (const { name, mode } of evidence.files) {
+    if ((mode & 0o077) !== 0) yield `${name} may be read by others: ${mode.toString(8)}`;
+  }
   const elsewhere =
     evidence.log +
+    evidence.events +
+    evidence.reports.map(({ metrics }) => metrics).join('') +
     JSON.stringify(evidence.watcher.history('authorities').map(({ object }) => object.status)) +
     // What others paste into a specification is theirs.
     JSON.stringify(evidence.watcher.history('trustBundles').map(({ object }) => object.status));
   // With the dashes of its line: a refusal may well say what it is that it refuses.
-  if (elsewhere.includes('PRIVATE KEY-----')) yield 'a private key stands in a log or a status';
+  if (elsewhere.includes('PRIVATE KEY-----'))
+    yield 'a private key stands in a log, a metric, an event or a status';
   for (const { object } of authoritySecrets(evidence)) {
     const encoded = object.data?.['tls.key'] ?? '';
     // The middle of its base64, which no header shares.
     const body = decoded(encoded).split('\n')[1] ?? encoded;
     if ([encoded, body].some((text) => elsewhere.includes(text)))
-      yield 'the key of a root is in a log or a status';
+      yield 'the key of a root is in a log, a metric, an event or a status';
   }
 }

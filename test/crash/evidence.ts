@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { StepName } from '#step.ts';
+import type { AuditEvent } from '../support/audit.ts';
 import { certificatesOf, decoded, fingerprintOf } from './chain.ts';
 import type { Entry } from './ledger-file.ts';
 import type { Kind, Version, Watcher } from './watcher.ts';
@@ -26,6 +27,18 @@ export interface Evidence {
   readonly placed: Placed | undefined;
   /** Everything that the replicas logged. */
   readonly log: string;
+  /** Everything that they asked of the API server. */
+  readonly audited: readonly AuditEvent[];
+  /** JSON of the events about what is theirs. */
+  readonly events: string;
+  /** What they left on their volumes. */
+  readonly files: readonly LeftFile[];
+}
+
+export interface LeftFile {
+  readonly name: string;
+  /** Permission bits. */
+  readonly mode: number;
 }
 
 /** The targets that no watch tells all of. */
@@ -55,6 +68,8 @@ export interface Report {
   readonly serials: readonly string[];
   /** In its metrics. */
   readonly gauge: number;
+  /** All of them, as they are scraped. */
+  readonly metrics: string;
 }
 
 /** A certificate as it appeared in the status of a request. */

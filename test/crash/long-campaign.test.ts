@@ -1,36 +1,21 @@
 import { randomInt } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
-import { killReplicaProcesses } from '../support/replica-process.ts';
+import { expect, test } from 'vitest';
 import { type Dice, dice } from './dice.ts';
 import type { PlacedKind } from './placed-targets.ts';
-import { bundleReplica } from './replica-bundle.ts';
 import { openScene } from './scene.ts';
+import { stageForTests } from './stage.ts';
 import { succession } from './succession.ts';
-import { type Watcher, watchEverything } from './watcher.ts';
 
 const long = process.env['MANGROVE_LONG'] === '1';
 const minutes = Number(process.env['MANGROVE_CRASH_MINUTES'] ?? 10);
 const seed = Number(process.env['MANGROVE_SEED'] ?? randomInt(2 ** 31));
 
-let server: TestControlPlane;
-let watcher: Watcher;
-let program: string;
-beforeAll(async () => {
-  if (!long) return;
-  server = await controlPlane();
-  [watcher, program] = await Promise.all([watchEverything(server), bundleReplica(server.directory)]);
-});
-afterAll(async () => {
-  if (!long) return;
-  await killReplicaProcesses();
-  watcher.stop();
-});
+const stage = stageForTests(long);
 
 /** One or two replicas die, and there is a good end. */
 async function installation(chance: Dice, until: number, note: (what: string) => void): Promise<void> {
   const placed = chance.oneOf<PlacedKind | undefined>([undefined, 'configMap', 'secretAndFile']);
-  const scene = await openScene(server, watcher, program, placed);
+  const scene = await openScene(stage(), placed);
   const most = chance.between(1, 8);
   try {
     await succession(scene, {

@@ -1,31 +1,18 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
-import { killReplicaProcesses } from '../support/replica-process.ts';
+import { expect, test } from 'vitest';
 import { dice } from './dice.ts';
-import { bundleReplica } from './replica-bundle.ts';
 import { openScene } from './scene.ts';
+import { stageForTests } from './stage.ts';
 import { succession } from './succession.ts';
-import { type Watcher, watchEverything } from './watcher.ts';
 
 /** The same deaths each time, as far as two processes do the same each time; the long campaign has others. */
 const seed = Number(process.env['MANGROVE_SEED'] ?? 7);
 const rounds = 3;
 
-let server: TestControlPlane;
-let watcher: Watcher;
-let program: string;
-beforeAll(async () => {
-  server = await controlPlane();
-  [watcher, program] = await Promise.all([watchEverything(server), bundleReplica(server.directory)]);
-});
-afterAll(async () => {
-  await killReplicaProcesses();
-  watcher.stop();
-});
+const stage = stageForTests();
 
 test(`two replicas live and die side by side, seed ${seed}`, { timeout: 120_000 }, async () => {
   const deaths: string[] = [];
-  const scene = await openScene(server, watcher, program, 'secretAndFile');
+  const scene = await openScene(stage(), 'secretAndFile');
   try {
     await succession(scene, {
       chance: dice(seed),

@@ -2,11 +2,12 @@ import { ignoreNotFound } from '#kube/error.ts';
 import type { AnyObject, ClusterTrustBundle, ConfigMap } from '#kube/object.ts';
 import { clusterTrustBundles, configMaps, leases, trustBundles } from '#kube/resource.ts';
 import { makeRoot, pem } from '../bundles/support/roots.ts';
-import { type Installation, install, type TestServer, until } from '../support/installation.ts';
+import { type Installation, install, until } from '../support/installation.ts';
 import { certificatesOf, sha256 } from './chain.ts';
 import { checkPromotion } from './check-promotion.ts';
 import { type Mortals, mortals } from './mortals.ts';
-import { type Watcher, watchedLabel } from './watcher.ts';
+import type { Stage } from './stage.ts';
+import { watchedLabel } from './watcher.ts';
 
 /** A TrustBundle with a canary, whose live targets are a ClusterTrustBundle and a ConfigMap in each of many namespaces. */
 export interface PromotionScene extends Mortals {
@@ -25,9 +26,7 @@ export interface PromotionScene extends Mortals {
 
 /** @param count of namespaces: with more than are written at a time, some are written when a replica dies, and some are not */
 export async function openPromotionScene(
-  server: TestServer,
-  watcher: Watcher,
-  program: string,
+  { server, watcher, program }: Stage,
   count: number,
 ): Promise<PromotionScene> {
   const on = await install(server, ['configmap-targets']);

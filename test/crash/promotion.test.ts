@@ -1,12 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
-import { type Death, killReplicaProcesses } from '../support/replica-process.ts';
+import { expect, test } from 'vitest';
+import type { Death } from '../support/replica-process.ts';
 import { type Dice, dice } from './dice.ts';
 import { openPromotionScene, type PromotionScene } from './promotion-scene.ts';
-import { bundleReplica } from './replica-bundle.ts';
-import { type Watcher, watchEverything } from './watcher.ts';
+import { stageForTests, told } from './stage.ts';
 
 const long = process.env['MANGROVE_LONG'] === '1';
 const minutes = Number(process.env['MANGROVE_CRASH_MINUTES'] ?? 10) / 2;
@@ -14,24 +12,11 @@ const seed = Number(process.env['MANGROVE_SEED'] ?? randomInt(2 ** 31));
 /** More than twice as many as are written at a time. */
 const namespaces = 60;
 
-let server: TestControlPlane;
-let watcher: Watcher;
-let program: string;
-beforeAll(async () => {
-  server = await controlPlane();
-  [watcher, program] = await Promise.all([watchEverything(server), bundleReplica(server.directory)]);
-});
-afterAll(async () => {
-  await killReplicaProcesses();
-  watcher.stop();
-});
-
-const told = (deaths: readonly Death[]): string =>
-  deaths.map(({ step, count = 1 }) => (count === 1 ? step : `${step} × ${count}`)).join(', then at ');
+const stage = stageForTests();
 
 /** With something published and promoted. */
 async function begun(): Promise<PromotionScene> {
-  const scene = await openPromotionScene(server, watcher, program, namespaces);
+  const scene = await openPromotionScene(stage(), namespaces);
   await withReplica(scene, async () => {
     await scene.shown();
     await scene.promote();

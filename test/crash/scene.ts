@@ -1,17 +1,19 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CertificateSigningRequest } from '#kube/object.ts';
-import { certificateSigningRequests } from '#kube/resource.ts';
+import type { CertificateSigningRequest, Event } from '#kube/object.ts';
+import { certificateSigningRequests, events } from '#kube/resource.ts';
 import type { StepName } from '#step.ts';
 import { approveDirectly, ask, opensslRequest, requester } from '../csr/support/requester.ts';
-import { type Installation, install, type TestServer } from '../support/installation.ts';
+import { auditedSince, auditPosition } from '../support/audit.ts';
+import { type Installation, install } from '../support/installation.ts';
 import type { Death, ReplicaProcess } from '../support/replica-process.ts';
 import { violations } from './checker.ts';
-import type { Report } from './evidence.ts';
+import type { LeftFile, Report } from './evidence.ts';
 import { readLedger } from './ledger-file.ts';
 import { type Mortals, mortals, patienceMs } from './mortals.ts';
 import { askForTargets, componentsFor, type PlacedKind } from './placed-targets.ts';
+import type { Stage } from './stage.ts';
 import type { Condition, Watcher } from './watcher.ts';
 
 /** An installation whose replicas die, and what they owe to their requesters. */
@@ -39,16 +41,8 @@ export interface Fall {
 /** By ordinal. */
 type Survivors = ReadonlyMap<number, ReplicaProcess>;
 
-/**
- * @param program bundle of a replica that can be killed
- * @param placed what an operator has asked for before, beside the ClusterTrustBundle
- */
-export async function openScene(
-  server: TestServer,
-  watcher: Watcher,
-  program: string,
-  placed?: PlacedKind,
-): Promise<Scene> {
+/** @param placed what an operator has asked for before, beside the ClusterTrustBundle */
+export async function openScene({ server, watcher, program }: Stage, placed?: PlacedKind): Promise<Scene> {
   const on = await install(server, placed === undefined ? [] : componentsFor[placed]);
   const targets = placed === undefined ? undefined : await askForTargets(on, placed);
   await on.createAuthority();
@@ -57,6 +51,8 @@ export async function openScene(
   let known = new Set<string>();
   let told = false;
   const replicas = mortals(on, program);
+  const began = auditPosition(server.auditLog);
+  const account = `system:serviceaccount:${on.namespace}:mangrove`;
 
   function logOf(ordinal: number): string {
     const path = join(on.directory, `replica-${ordinal}.log`);
@@ -122,6 +118,11 @@ export async function openScene(
         settled: 'survivors' in end,
         placed: targets?.evidence(),
         log: replicas.ordinals().map(logOf).join(''),
+        audited: auditedSince(server.auditLog, began, account).filter(
+          ({ user }) => user.username === account,
+        ),
+        events: await eventsOf(on),
+        files: leftIn(on.directory),
       });
     },
     close: () => on.stop(),
@@ -144,13 +145,29 @@ async function reportOf(ordinal: number, replica: ReplicaProcess, log: () => str
   const isReady = async (): Promise<boolean> => (await fetch(`${own}/readyz`)).status === 200;
   await until(performance.now() + patienceMs, isReady, `${nameOf(ordinal)} is ready`);
   const answer = await fetch(`${own}/metrics`);
-  const gauge = /^mangrove_ledger_unresolved_intents (\d+)$/m.exec(await answer.text())?.[1];
+  const metrics = await answer.text();
+  const gauge = /^mangrove_ledger_unresolved_intents (\d+)$/m.exec(metrics)?.[1];
   const lines = log()
     .split('\n')
     .filter((line) => line.includes('an earlier process may have signed'))
     .map((line) => JSON.parse(line) as { readonly pid: number; readonly serial: string });
   const serials = lines.filter(({ pid }) => pid === replica.pid).map(({ serial }) => serial);
-  return { replica: nameOf(ordinal), serials, gauge: Number(gauge) };
+  return { replica: nameOf(ordinal), serials, gauge: Number(gauge), metrics };
+}
+
+/** About what is cluster-wide they stand in `default`, among those of others. */
+async function eventsOf({ admin, namespace }: Installation): Promise<string> {
+  const found = await Promise.all(
+    [namespace, 'default'].map((each) => admin.list<Event>(events, { namespace: each })),
+  );
+  return JSON.stringify(found.map(({ items }) => items));
+}
+
+/** Of the ledgers. */
+function leftIn(directory: string): LeftFile[] {
+  return readdirSync(directory)
+    .filter((name) => /^mangrove-\d+\.db/.test(name))
+    .map((name) => ({ name, mode: statSync(join(directory, name)).mode & 0o777 }));
 }
 
 async function isAnswered({ admin }: Installation, name: string): Promise<boolean> {

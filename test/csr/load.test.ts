@@ -1,20 +1,21 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CertificateSigningRequest } from '#kube/object.ts';
 import { certificateSigningRequests } from '#kube/resource.ts';
+import type { Step } from '#step.ts';
 import { controlPlane } from '../support/control-plane.ts';
 import { type Installation, install, until } from '../support/installation.ts';
-import { askMany, type Requester, requester } from './support/requester.ts';
+import { answered, askMany, type Requester, requester } from './support/requester.ts';
 
 let on: Installation;
 let looping: Requester;
 let web: Requester;
-beforeAll(async () => {
+beforeEach(async () => {
   on = await install(await controlPlane());
   await on.createAuthority();
   looping = await requester(on, 'looping');
   web = await requester(on, 'web');
 });
-afterAll(() => on.stop());
+afterEach(() => on.stop());
 
 /** All requests of this signer once each of them has a certificate, in the order in which they were answered. */
 function allAnswered(count: number): Promise<CertificateSigningRequest[]> {
@@ -32,13 +33,52 @@ function revision({ metadata }: CertificateSigningRequest): number {
   return Number(metadata.resourceVersion);
 }
 
+/** How many requests were under way at once, at most: from the intent to sign until the answer is written. */
+function crowd(): { readonly step: Step; readonly most: () => number } {
+  let present = 0;
+  let most = 0;
+  return {
+    step(name) {
+      if (name === 'issue/intent') most = Math.max(most, ++present);
+      if (name === 'answer/tell') present -= 1;
+    },
+    most: () => most,
+  };
+}
+
 test('200 requests at once are all answered, and one that asks in a loop keeps nobody else waiting', async () => {
   // The loop comes first with all of its requests, and nobody is there to answer them yet.
   await askMany(looping, on, 200);
   const others = await askMany(web, on, 3);
-  await on.start();
-  const answered = await allAnswered(203);
-  const positions = others.map((name) => answered.findIndex(({ metadata }) => metadata.name === name));
+  const { step, most } = crowd();
+  await on.start(0, { step });
+  const all = await allAnswered(203);
+  const positions = others.map((name) => all.findIndex(({ metadata }) => metadata.name === name));
   // Three turns of two lanes, behind what 128 workers had begun before.
   for (const position of positions) expect(position).toBeLessThan(176);
+  // Not one after the other: while some wait for the disk or for the server, others are worked on.
+  expect(most()).toBeGreaterThan(32);
+});
+
+test('one that goes on asking in a loop keeps a single request of somebody else waiting for one turn', async () => {
+  const waiting = await askMany(looping, on, 200);
+  let asked = waiting.length;
+  const over = new AbortController();
+  const loop = (async () => {
+    while (!over.signal.aborted) asked += (await askMany(looping, on, 20)).length;
+  })();
+  await on.start();
+  // In the midst of it.
+  await Promise.race(waiting.map((name) => answered(on, name)));
+  const [name = ''] = await askMany(web, on, 1);
+  const approved = await on.admin.get<CertificateSigningRequest>(certificateSigningRequests, name);
+  const single = await answered(on, name);
+  const before = asked;
+  await until('the loop goes on', async () => asked > before);
+  over.abort();
+  await loop;
+  const all = await allAnswered(asked + 1);
+  const between = all.filter((one) => revision(one) > revision(approved) && revision(one) < revision(single));
+  // What the workers had begun before, and one turn of two lanes.
+  expect(between.length).toBeLessThan(160);
 });

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { errorCode } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { ConfigMap } from '#kube/object.ts';
+import { certificateSigningRequests } from '#kube/resource.ts';
+import { watch } from '#kube/watch.ts';
 import { type OwnControlPlane, ownControlPlane } from '../support/control-plane.ts';
 import { configMap, configMapsResource as maps, until } from './lab.ts';
 import { compact, serverLab, servingAuthority } from './server-lab.ts';
@@ -73,6 +75,22 @@ describe('while the API server is disturbed, no event is lost', { timeout: 180_0
     expect(witness.failures).toContain('KUBE_GONE');
     expect(witness.lists.length).toBeGreaterThanOrEqual(2);
     expect(witness.lines.map(({ msg }) => msg)).toContain('the version is too old: all is listed again');
+  });
+
+  test('etcd compacted before a watch whose events come as protobuf: its version is gone', async () => {
+    const { admin } = await serverLab(plane);
+    await compact(plane);
+    await plane.cluster.restart();
+    for (const [resource, metadataOnly] of [
+      [certificateSigningRequests, false] as const,
+      [maps, true] as const,
+    ]) {
+      const [stop, onContact, onEvent] = [new AbortController(), () => undefined, () => undefined];
+      const times = { resourceVersion: '1', timeoutSeconds: 5, livenessMs: 10_000 };
+      const options = { ...times, metadataOnly, signal: stop.signal, onContact, onEvent };
+      const error = await watch(admin, resource, options).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'KUBE_GONE', status: 410 });
+    }
   });
 
   test('etcd compacted between two pages of a list', async () => {

@@ -131,11 +131,21 @@ export interface Verification {
   readonly purpose?: 'sslserver' | 'sslclient';
   /** Whether a root may be a certificate that somebody else signed. */
   readonly partialChain?: boolean;
+  /** Whether the signature of the root counts, too: OpenSSL believes an anchor unasked. */
+  readonly rootSignature?: boolean;
 }
 
 /** `openssl verify -x509_strict` of PEM certificates. */
 export function opensslVerify(verification: Verification): Run {
-  const { root, intermediates, leaf, at, purpose, partialChain = false } = verification;
+  const {
+    root,
+    intermediates,
+    leaf,
+    at,
+    purpose,
+    partialChain = false,
+    rootSignature = false,
+  } = verification;
   return inScratch((folder) => {
     const file = (name: string, text: string): string => {
       writeFileSync(join(folder, name), text);
@@ -150,6 +160,7 @@ export function opensslVerify(verification: Verification): Run {
       String(at),
       ...(purpose === undefined ? [] : ['-purpose', purpose]),
       ...(partialChain ? ['-partial_chain'] : []),
+      ...(rootSignature ? ['-check_ss_sig'] : []),
       '-CAfile',
       file('root.pem', root),
       ...(intermediates === undefined ? [] : ['-untrusted', file('intermediates.pem', intermediates)]),

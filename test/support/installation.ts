@@ -159,8 +159,8 @@ export async function install(server: TestServer, components: readonly string[] 
       }),
     logged: () =>
       readFileSync(join(directory, logFile), 'utf8')
-        .trimEnd()
         .split('\n')
+        .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as Record<string, unknown>),
     async stop() {
       await Promise.all(running.splice(0).map((mangrove) => mangrove.stop()));

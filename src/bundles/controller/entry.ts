@@ -95,6 +95,12 @@ function claimOf({ object }: TrustBundleEntry, target: string): Claim {
   return { target, bundle: object.metadata.name, createdAt: object.metadata.creationTimestamp ?? '' };
 }
 
+/** Wall clock of the API server, ms, of a whole second. */
+export function createdAt(entry: TrustBundleEntry | undefined): number | undefined {
+  const text = entry?.object.metadata.creationTimestamp;
+  return text === undefined ? undefined : Date.parse(text);
+}
+
 /** The TrustBundles whose verdicts depend on this one, itself included. */
 export function rivalsOf(entry: TrustBundleEntry, bundles: TrustBundleCache): ReadonlySet<string> {
   const rivals = entry.targets.flatMap((target) => bundles.index('target', targetId(target)));

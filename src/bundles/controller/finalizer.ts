@@ -1,7 +1,12 @@
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { standingConfigMaps } from '#bundles/controller/placement/remains.ts';
 import { hasHeld } from '#bundles/target/fallback.ts';
-import { isPlacementKind, type NamedTarget, type PlacementKind } from '#bundles/target/named-target.ts';
+import {
+  isPlacementKind,
+  type NamedTarget,
+  type PlacementKind,
+  type PlacementTarget,
+} from '#bundles/target/named-target.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { trustBundles } from '#kube/resource.ts';
 import type { Step } from '#step.ts';
@@ -17,8 +22,17 @@ const finalizers: Readonly<Record<NamedTarget['kind'], string>> = {
   configMap: 'mangrove.dev/configmap-targets',
   secret: 'mangrove.dev/secret-targets',
 };
+/** Beside that of ConfigMaps, once the fallback may be written: others of them do not mean that it ever was. */
+const fallbackFinalizer = 'mangrove.dev/fallback-targets';
 const placementKinds = ['configMap', 'secret'] as const satisfies readonly PlacementKind[];
-const all: readonly string[] = [...new Set(Object.values(finalizers))];
+const all: readonly string[] = [...new Set(Object.values(finalizers)), fallbackFinalizer];
+
+/** What a TrustBundle can be kept for before it is written. */
+export type Hold = PlacementKind | 'fallback';
+
+export function holdOf({ kind, fallback }: Pick<PlacementTarget, 'kind' | 'fallback'>): Hold {
+  return fallback === true ? 'fallback' : kind;
+}
 
 type ToldTarget = NonNullable<NonNullable<TrustBundle['status']>['targets']>[number];
 
@@ -38,8 +52,13 @@ export function deletesTargets({ spec }: TrustBundle): boolean {
 }
 
 /** It has what keeps it until its targets of that kind are gone; without, nothing of them was written since it was to take them with it. */
-export function isKeptFor({ metadata }: TrustBundle, kind: NamedTarget['kind']): boolean {
-  return metadata.finalizers?.includes(finalizers[kind]) === true;
+export function isKeptFor(object: TrustBundle, what: NamedTarget['kind'] | 'fallback'): boolean {
+  if (what === 'fallback') return isKeptFor(object, 'configMap') && has(object, fallbackFinalizer);
+  return has(object, finalizers[what]);
+}
+
+function has({ metadata }: TrustBundle, finalizer: string): boolean {
+  return metadata.finalizers?.includes(finalizer) === true;
 }
 
 /** It is kept for that kind, or one of that kind was seen to hold a bundle before anything was: by an older version, or when it was taken away by hand. */
@@ -50,21 +69,29 @@ export function mayHaveWritten(object: TrustBundle, kind: PlacementKind): boolea
 /**
  * Before anything is written for a TrustBundle that takes it with it: the object with the finalizers of it. What it has no target of any more, whose
  * status tells of nothing that is left, and of which the API server shows nothing keeps it no longer. Throws KubeError.
- * @param next kinds of which something is about to be written
+ * @param next what is about to be written
  */
 export async function held(
   object: TrustBundle,
-  next: readonly PlacementKind[],
+  next: readonly Hold[],
   tools: FinalizerTools,
   signal: AbortSignal,
 ): Promise<TrustBundle> {
   if (!deletesTargets(object)) return finalized(object, [], tools, signal);
   const wished = placementKinds.filter((kind) => isKeptFor(object, kind) && hasTargets(object, kind));
-  const kinds = ['clusterTrustBundle' as const, ...wished, ...next, ...writtenKinds(object)];
+  const placed = next.map((what) => (what === 'fallback' ? 'configMap' : what));
+  const kinds = ['clusterTrustBundle' as const, ...wished, ...placed, ...writtenKinds(object)];
   if (isKeptFor(object, 'configMap') && !kinds.includes('configMap') && (await stands(object, tools, signal)))
     kinds.push('configMap');
   const wanted = kinds.map((kind) => finalizers[kind]);
+  if (kinds.includes('configMap') && (next.includes('fallback') || mayHaveFallback(object)))
+    wanted.push(fallbackFinalizer);
   return finalized(object, [...new Set(wanted)], tools, signal);
+}
+
+/** It is kept for it, or it was seen to hold a bundle, as in a version that knew no finalizer of it. */
+function mayHaveFallback(object: TrustBundle): boolean {
+  return has(object, fallbackFinalizer) || tells(object, (told) => told.fallback === true && hasHeld(told));
 }
 
 /** The status that told of it may have been lost. What cannot be seen may stand. */

@@ -4,6 +4,7 @@ import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import type { TrustBundleEntry } from '#bundles/controller/entry.ts';
 import { targetFailure } from '#bundles/controller/failure.ts';
 import { isKeptFor } from '#bundles/controller/finalizer.ts';
+import type { Landings } from '#bundles/controller/landings.ts';
 import type { TargetKey } from '#bundles/controller/placement/removals.ts';
 import type { ServedApi } from '#bundles/controller/served-api.ts';
 import { readPublishedFile } from '#bundles/controller/target-file.ts';
@@ -24,6 +25,7 @@ export interface RetirementTools {
   readonly api: Pick<ServedApi, 'resource' | 'isAbsent'>;
   /** Of files. */
   readonly directory: string;
+  readonly landings: Pick<Landings, 'isAwaited'>;
   readonly step?: Step | undefined;
 }
 
@@ -34,11 +36,11 @@ export function toldTargets({ status }: TrustBundle): TargetKey[] {
 
 /**
  * All that it may have written: what its status tells, and what its specification names, for a status can be lost. So can be what told
- * of the fallback.
+ * of a fallback that has begun.
  */
 export function takenAlong({ object, spec }: TrustBundleEntry): TargetKey[] {
   const named = spec === undefined ? [] : publishedTargets(spec, object.status);
-  const fallback = spec === undefined ? undefined : fallbackOf(spec);
+  const fallback = spec === undefined || !isKeptFor(object, 'fallback') ? undefined : fallbackOf(spec);
   const written = [...named, ...(fallback === undefined ? [] : [fallback])].filter(({ kind }) =>
     isKeptFor(object, kind),
   );
@@ -61,7 +63,12 @@ export async function retire(
 ): Promise<TargetReport | undefined> {
   try {
     if (target.kind === 'file') await removeFile(target.name, tools);
-    else await removeBundle(target.name, owner, tools, signal);
+    else {
+      // Asked first: what appears while it is looked for is seen by the next look.
+      const mayAppear = !tools.api.isAbsent() && tools.landings.isAwaited(owner);
+      await removeBundle(target.name, owner, tools, signal);
+      if (mayAppear) return { ...appearing(target), retryMs };
+    }
     return undefined;
   } catch (error) {
     return { ...leaving(target, targetFailure(`${kindNames[target.kind]} ${target.name}`, error)), retryMs };
@@ -75,6 +82,13 @@ export function leaving({ kind, name }: TargetKey, error: MangroveError | undefi
     ...unseenTarget({ kind, name }),
     error: error ?? new MangroveError('BUNDLE_TARGET_LEAVING', what),
   };
+}
+
+/** What is told of a target of which nothing is left, as long as what was sent before may still make it. */
+export function appearing(target: TargetKey): TargetReport {
+  const what = `${kindNames[target.kind]} ${target.name} is no target any more`;
+  const why = 'a request to create it may still be on its way, and it is looked for until none can be';
+  return leaving(target, new MangroveError('BUNDLE_TARGET_LEAVING', `${what}: ${why}`));
 }
 
 async function removeBundle(

@@ -1,4 +1,5 @@
 import type { ClusterTrustBundleSpec } from '#bundles/bundle/target-spec.ts';
+import type { Landings } from '#bundles/controller/landings.ts';
 import { type Published, publish } from '#bundles/controller/publish.ts';
 import { type ServedApi, servedVersion } from '#bundles/controller/served-api.ts';
 import {
@@ -18,6 +19,7 @@ import { requireOwned } from '#bundles/target/ownership.ts';
 import type { MangroveError } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
+import { isOutcomeUnknown } from '#kube/error.ts';
 import type { ClusterTrustBundle } from '#kube/object.ts';
 import type { Step } from '#step.ts';
 
@@ -35,6 +37,7 @@ export interface TargetTools {
   readonly api: ServedApi;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly landings: Landings;
   /** The watch may be silent for this long and its cache still counts as what is. */
   readonly staleMs: number;
   readonly step?: Step | undefined;
@@ -53,6 +56,7 @@ export async function settleTarget(
   const published = await attempt(task, memory, tools).catch((error: unknown) => {
     noteFailure(`ClusterTrustBundle ${name}`, error, memory, tools);
     noteAbsence(memory.error, tools);
+    if (task.signal.aborted || isOutcomeUnknown(error)) tools.landings.lost(task.owner);
     return undefined;
   });
   return {

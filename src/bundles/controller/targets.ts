@@ -1,7 +1,13 @@
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
 import { type TrustBundleCache, type TrustBundleEntry, verdictOn } from '#bundles/controller/entry.ts';
 import { settleFile } from '#bundles/controller/file-target.ts';
-import { deletesTargets, isKeptFor, mayHaveWritten } from '#bundles/controller/finalizer.ts';
+import {
+  deletesTargets,
+  type Hold,
+  holdOf,
+  isKeptFor,
+  mayHaveWritten,
+} from '#bundles/controller/finalizer.ts';
 import { createOrders } from '#bundles/controller/placement/order.ts';
 import type { Placements } from '#bundles/controller/placement/placements.ts';
 import type { TargetKey } from '#bundles/controller/placement/removals.ts';
@@ -17,6 +23,7 @@ import {
   kindNames,
   type NamedTarget,
   type PlacementKind,
+  type PlacementTarget,
   targetId,
 } from '#bundles/target/named-target.ts';
 import { MangroveError } from '#errors/error.ts';
@@ -43,8 +50,8 @@ export interface Targets {
    * policy says so. No namespace is waited for.
    */
   settle(entry: TrustBundleEntry, settlement: Settlement): Promise<TargetReport[]>;
-  /** Kinds of which something could be written, were the TrustBundle held. */
-  awaitingHold(owner: string): readonly PlacementKind[];
+  /** Of what something could be written, were the TrustBundle held. */
+  awaitingHold(owner: string): readonly Hold[];
   /** That ClusterTrustBundle changed, or without a name the API: what failed there may succeed now. */
   hasten(name?: string): void;
   /** Takes away all that it publishes, and tells what is left. */
@@ -137,8 +144,8 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
   /** A fallback that could be written nowhere as long as it was needed: the API that it was to stand for is there. */
   function isNeedless({ kind, name, error }: TargetReport, { object, spec }: TrustBundleEntry): boolean {
     const isRefused = error?.code === 'BUNDLE_TARGET_FORBIDDEN' && tools.api.cache() !== undefined;
-    // What it is kept for may have been written, though nobody saw it.
-    if (!isRefused || spec?.fallback.mode !== 'Auto' || isKeptFor(object, 'configMap')) return false;
+    // When it is kept for it, it may have been written, though nobody saw it.
+    if (!isRefused || spec?.fallback.mode !== 'Auto' || isKeptFor(object, 'fallback')) return false;
     const fallback = fallbackOf(spec);
     if (fallback === undefined || targetId(fallback) !== targetId({ kind, name })) return false;
     return toldOf(fallback, object.status)?.firstVerifiedTime === undefined;
@@ -147,11 +154,14 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
   function settlePlaced(targets: readonly NamedTarget[], object: TrustBundle, { channels }: Settlement) {
     const owner = object.metadata.name;
     const prunes = deletesTargets(object);
-    const termsOf = (kind: PlacementKind) => ({ prunes, held: !prunes || isKeptFor(object, kind) });
+    const termsOf = (target: PlacementTarget) => ({
+      prunes,
+      held: !prunes || isKeptFor(object, holdOf(target)),
+    });
     const placed = targets.filter(({ kind }) => kind === 'configMap' || kind === 'secret');
     const wanted = placed.flatMap((target) =>
       target.kind === 'configMap' || target.kind === 'secret'
-        ? [orders.of(target, owner, contentFor(target, channels), termsOf(target.kind))]
+        ? [orders.of(target, owner, contentFor(target, channels), termsOf(target))]
         : [],
     );
     const reports = placements.settle(owner, wanted);
@@ -205,6 +215,7 @@ export function createTargets({ bundles, tools, placements, directory }: Targets
       memories.clear();
       ending.clear();
       placements.retain();
+      tools.landings.begin();
       // What was verified at its version still is, whoever has led meanwhile; what was wished for is not.
       placements.suspend();
     },

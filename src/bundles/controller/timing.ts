@@ -1,3 +1,4 @@
+import { defaultLandingMs } from '#bundles/controller/landings.ts';
 import type { ServedApiTiming } from '#bundles/controller/served-api.ts';
 
 /** Milliseconds. */
@@ -8,6 +9,8 @@ export interface BundleControllerTiming extends ServedApiTiming {
   readonly staleMs: number;
   /** While targets are written to many namespaces, the status tells of it this often; default 1 s. */
   readonly progressMs: number;
+  /** What was sent to be created, and nobody waits for, may appear for so long; default 75 s. */
+  readonly landingMs: number;
 }
 
 export const defaultTiming: BundleControllerTiming = {
@@ -17,4 +20,5 @@ export const defaultTiming: BundleControllerTiming = {
   verifyMs: 300_000,
   staleMs: 120_000,
   progressMs: 1_000,
+  landingMs: defaultLandingMs,
 };

@@ -151,6 +151,48 @@ describe('deletionPolicy Delete, while something is on its way', () => {
   });
 });
 
+describe('deletionPolicy Delete, when another process has led before', () => {
+  it('waits as long as what that one has sent may land, and takes it with the TrustBundle', async () => {
+    const domain = 'late.deleted.test';
+    const [where = ''] = await placed.namespaces('late-deleted', 1);
+    const first = placed.start([domain]);
+    first.setAuthority(domain, known(domain, await makeRoot()));
+    const targets = [{ clusterTrustBundle: { signerName: signerOf(domain) } }, placed.target('late-deleted')];
+    await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
+    await placed.untilReady(domain);
+    const [bundle, configMap] = [await scene.published(domain), await placed.configMap(where)];
+    await first.stop();
+    await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
+    placed.start([domain], { timing: { landingMs: 4_000 } });
+    await untilGone(() => placed.configMap(where));
+    await untilGone(() => scene.published(domain));
+    const error = expect.stringContaining('may still be on its way');
+    await eventually(async () => {
+      const told = (await scene.bundleOf(domain)).status?.targets;
+      expect(told).toMatchObject([
+        { kind: 'clusterTrustBundle', error },
+        { kind: 'configMap', error },
+      ]);
+      return true;
+    });
+    for (const { kind, apiVersion, metadata, ...rest } of [
+      { ...bundle, kind: 'ClusterTrustBundle', apiVersion: 'certificates.k8s.io/v1' },
+      { ...configMap, kind: 'ConfigMap', apiVersion: 'v1' },
+    ]) {
+      const { name, namespace, labels, annotations } = metadata;
+      await apply(scene.kubectl, {
+        apiVersion,
+        kind,
+        ...rest,
+        metadata: { name, namespace, labels, annotations },
+      });
+    }
+    await untilGone(() => scene.bundleOf(domain));
+    await expect(placed.configMap(where)).rejects.toMatchObject(absent);
+    await expect(scene.published(domain)).rejects.toMatchObject(absent);
+  });
+});
+
 describe('deletionPolicy Retain', () => {
   it('leaves everything as it is, and lets go of a TrustBundle that was to take it away', async () => {
     const domain = 'kept.deleted.test';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
+import type { BundleControllerOptions } from '#bundles/controller.ts';
 import { secrets } from '#kube/resource.ts';
 import { adminClient } from '../../kube/lab.ts';
 import { absent, openDeletionScene, secretTarget, untilGone } from '../support/deletions.ts';
@@ -42,8 +43,9 @@ async function account(namespace: string, ...components: readonly Component[]) {
   const client = clientOf(scene.server, await makeServiceAccount(scene.kubectl, namespace, roles));
   onTestFinished(() => client.close());
   return {
-    async start(domain: string) {
-      const publisher = startPublisher(client, { handles: ({ spec }) => spec.trustDomain === domain });
+    async start(domain: string, more: Partial<BundleControllerOptions> = {}) {
+      const handles = ({ spec }: TrustBundle) => spec.trustDomain === domain;
+      const publisher = startPublisher(client, { handles, ...more });
       onTestFinished(() => publisher.stop());
       publisher.setAuthority(domain, known(domain, await makeRoot()));
       return publisher;
@@ -183,6 +185,33 @@ describe('what was written', () => {
     await write(domain, bundle);
     await eventually(async () => (await scene.bundleOf(domain)).metadata.finalizers?.length === 1);
     await first.stop();
+    await own.revoke('configmap-targets');
+    await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
+    await own.start(domain);
+    await untilGone(() => scene.bundleOf(domain));
+  });
+
+  it('is all that is waited for: no fallback that has not begun, though the look at ConfigMaps is refused', async () => {
+    const domain = 'begun.rights.test';
+    const [where = ''] = await placed.namespaces('begun-rights', 1);
+    const components = ['configmap-targets', 'configmap-deletion', 'clustertrustbundle-deletion'] as const;
+    const own = await account('begun-rights-app', ...components);
+    const bundle = { clusterTrustBundle: { signerName: signerOf(domain) } };
+    const interrupted = Promise.withResolvers<void>();
+    const first = await own.start(domain, {
+      async step(name) {
+        if (name !== 'removal/release') return;
+        interrupted.resolve();
+        throw new Error('it ends here');
+      },
+    });
+    await write(domain, bundle, placed.target('begun-rights'));
+    await placed.untilReady(domain);
+    await write(domain, bundle);
+    await interrupted.promise;
+    await first.stop();
+    await expect(placed.configMap(where)).rejects.toMatchObject(absent);
+    expect(await finalizersOf(domain)).toEqual(['mangrove.dev/targets', 'mangrove.dev/configmap-targets']);
     await own.revoke('configmap-targets');
     await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
     await own.start(domain);

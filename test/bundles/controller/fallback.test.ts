@@ -141,6 +141,34 @@ describe('where the API server serves no ClusterTrustBundles', () => {
     await untilHolds(client, domain, root);
   }, 120_000);
 
+  it('what began is waited for on a deletion, though status and rights are lost by then', async () => {
+    const domain = 'lost.fallback.test';
+    const namespace = 'fallback-lost';
+    const client = await account(namespace, ['configmap-targets', 'configmap-deletion']);
+    const first = start(client, domain);
+    const root = await makeRoot();
+    first.setAuthority(domain, known(domain, root));
+    await apply(server.kubectl, trustBundle(domain, [domain], { deletionPolicy: 'Delete' }));
+    await untilReady(domain);
+    await untilHolds(client, domain, root);
+    const held = ['targets', 'configmap-targets', 'fallback-targets'].map((one) => `mangrove.dev/${one}`);
+    expect((await scene.bundleOf(domain)).metadata.finalizers).toEqual(held);
+    await first.stop();
+    await server.kubectl(['delete', 'clusterrolebinding', `mangrove-configmap-targets-${namespace}`]);
+    const lost = ['--type=merge', '--subresource=status', '-p', '{"status":null}'];
+    await server.kubectl(['patch', 'trustbundle', domain, ...lost]);
+    await server.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
+    start(client, domain);
+    const waits = await scene.untilCondition(domain, 'Ready', { reason: 'TargetForbidden' });
+    expect(waits.status?.targets).toMatchObject([{ kind: 'configMap', name: nameOf(domain) }]);
+    await apply(server.kubectl, binding('mangrove-configmap-targets', { namespace }));
+    await eventually(async () => {
+      await expect(scene.bundleOf(domain)).rejects.toMatchObject(absent);
+      return true;
+    });
+    await expect(fallbackIn(client, domain)).rejects.toMatchObject(absent);
+  }, 120_000);
+
   it('a canary alone has no fallback, nor has who says Never; a target of its name takes its place', async () => {
     const domain = 'own.fallback.test';
     const client = await account('fallback-own');

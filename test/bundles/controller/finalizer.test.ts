@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 import type { TrustBundle } from '#bundles/bundle/resource.ts';
-import { held, mayHaveWritten } from '#bundles/controller/finalizer.ts';
-import type { PlacementKind } from '#bundles/target/named-target.ts';
+import { type Hold, held, isKeptFor, mayHaveWritten } from '#bundles/controller/finalizer.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { KubeError } from '#kube/error.ts';
 import type { AnyObject } from '#kube/object.ts';
@@ -10,9 +9,12 @@ import { placedEntry } from '../support/fake-cluster.ts';
 
 type Told = NonNullable<NonNullable<TrustBundle['status']>['targets']>[number];
 
-const [targets, configMaps, secrets] = ['targets', 'configmap-targets', 'secret-targets'].map(
-  (name) => `mangrove.dev/${name}`,
-) as [string, string, string];
+const [targets, configMaps, secrets, fallback] = [
+  'targets',
+  'configmap-targets',
+  'secret-targets',
+  'fallback-targets',
+].map((name) => `mangrove.dev/${name}`) as [string, string, string, string];
 const clusterTrustBundle = { clusterTrustBundle: { signerName: 'example.org/signer' } };
 const configMap = { configMap: { name: 'roots', namespaceSelector: {} } };
 const hash = 'a'.repeat(64);
@@ -25,7 +27,7 @@ function bundle(finalizers: readonly string[], named: TrustBundle['spec']['targe
 }
 
 /** What it is held by then, somebody else's left out. */
-async function heldBy(object: TrustBundle, ...next: PlacementKind[]): Promise<readonly string[]> {
+async function heldBy(object: TrustBundle, ...next: Hold[]): Promise<readonly string[]> {
   return heldWith(async () => ({ items: [] }), object, next);
 }
 
@@ -33,7 +35,7 @@ async function heldBy(object: TrustBundle, ...next: PlacementKind[]): Promise<re
 async function heldWith(
   list: () => Promise<{ readonly items: readonly AnyObject[] }>,
   object: TrustBundle,
-  next: readonly PlacementKind[] = [],
+  next: readonly Hold[] = [],
 ): Promise<readonly string[]> {
   const update = async (_resource: unknown, changed: AnyObject): Promise<AnyObject> => changed;
   const client: KubeClient = Object.assign(Object.create(await adminClient()), { update, list });
@@ -79,4 +81,19 @@ it('something may have been written of a kind that it is not kept for, when the 
   expect(mayHaveWritten(seen({ hash }), 'secret')).toBe(false);
   expect(mayHaveWritten(seen({}), 'configMap')).toBe(false);
   expect(mayHaveWritten(bundle([targets, configMaps], [], []), 'configMap')).toBe(true);
+});
+
+it('a TrustBundle is kept for a fallback once that comes next or was seen, and as long as for any ConfigMap', async () => {
+  const told = { kind: 'configMap', name: 'roots', fallback: true };
+  const own = [clusterTrustBundle, configMap];
+  expect(await heldBy(bundle([targets, configMaps], own, [told]))).toEqual([targets, configMaps]);
+  expect(await heldBy(bundle([targets, configMaps], own, [{ ...told, hash }]))).toContain(fallback);
+  expect(await heldBy(bundle([targets], [clusterTrustBundle], [told]), 'fallback')).toEqual([
+    targets,
+    configMaps,
+    fallback,
+  ]);
+  expect(await heldBy(bundle([targets, configMaps, fallback], own, []))).toContain(fallback);
+  expect(await heldBy(bundle([targets, configMaps, fallback], [clusterTrustBundle], []))).toEqual([targets]);
+  expect(isKeptFor(bundle([targets, fallback], own, []), 'fallback')).toBe(false);
 });

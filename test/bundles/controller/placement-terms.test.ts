@@ -1,36 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Bundle } from '#bundles/bundle/bundle.ts';
-import type { ServedApi } from '#bundles/controller/served-api.ts';
 import { createTargets } from '#bundles/controller/targets.ts';
 import { type Clock, systemClock } from '#kube/clock.ts';
-import { clusterTrustBundles } from '#kube/resource.ts';
 import { testSignal, until } from '../../kube/lab.ts';
 import { bundleOf, type FakeCluster, fakeCluster, ordersOf, placedEntry } from '../support/fake-cluster.ts';
 import { fakePlacements } from '../support/fake-placements.ts';
+import { noLandings } from '../support/landings.ts';
+import { unwatchedApi } from '../support/served-api.ts';
 
 const owner = 'terms.test';
 const names = Array.from({ length: 8 }, (_, index) => `ns${index}`);
 /** Longer than it takes to write all of them. */
 const aMoment = 200;
 
-const api: ServedApi = {
-  resource: () => clusterTrustBundles,
-  isAbsent: () => false,
-  cache: () => undefined,
-  whole: async (object) => object,
-  forget: () => undefined,
-  lastContact: () => undefined,
-  answered: () => true,
-  recheck: () => undefined,
-  done: Promise.resolve(),
-};
-
 /** Of one replica that leads, and has published. */
 async function published(cluster: FakeCluster, bundle: Bundle, clock: Clock = systemClock) {
   const { placements, lead, bundles } = fakePlacements(cluster, clock);
   const { client } = cluster;
-  const tools = { client, api, clock: systemClock, random: Math.random, staleMs: 120_000 };
+  const tools = {
+    client,
+    api: unwatchedApi,
+    clock: systemClock,
+    random: Math.random,
+    landings: noLandings,
+    staleMs: 120_000,
+  };
   const targets = createTargets({ bundles, tools, placements, directory: '/nowhere' });
   const signal = testSignal();
   const settle = async (wished: Bundle) => {

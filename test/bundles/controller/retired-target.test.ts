@@ -5,6 +5,7 @@ import { retire } from '#bundles/controller/retired-target.ts';
 import { MangroveError } from '#errors/error.ts';
 import { adminClient } from '../../kube/lab.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
+import { noLandings } from '../support/landings.ts';
 import { apply } from '../support/permissions.ts';
 import { type PlacementScene, placementsOf } from '../support/placements.ts';
 import { trustBundle } from '../support/publisher.ts';
@@ -35,7 +36,7 @@ const absentApi = {
 it('a ClusterTrustBundle is gone where none is served, and a file that is something else is not ours', async () => {
   const directory = scratchDirectory('retired');
   mkdirSync(join(directory, 'taken'));
-  const tools = { client: await adminClient(), api: absentApi, directory };
+  const tools = { client: await adminClient(), api: absentApi, landings: noLandings, directory };
   const { signal } = new AbortController();
   const bundle = { kind: 'clusterTrustBundle', name: 'x' } as const;
   expect(await retire(bundle, 'east.test', tools, signal)).toBeUndefined();

@@ -33,6 +33,8 @@ export interface FakeCluster {
   hold(what: string): () => void;
   /** They fail until the returned function is called, or so many times. */
   fail(what: string, code: ErrorCode, times?: number): () => void;
+  /** The answer to the next create there is lost, and it is made when the returned function is called. */
+  lose(namespace: string): () => void;
   /** Somebody else writes it. */
   write(namespace: string, text: string): void;
   /** The namespace changes: it has these labels now, by default none. */
@@ -50,6 +52,8 @@ export function fakeCluster(size: number): FakeCluster {
   const streams = new Map<string, PassThrough>();
   const held = new Map<string, Promise<void>>();
   const failures = new Map<string, { readonly code: ErrorCode; times: number }>();
+  const losing = new Set<string>();
+  const late = new Map<string, () => void>();
   const requests: string[] = [];
   let [version, forbidden, blind, lapsed, refused] = [1_000, false, false, false, 0];
   const spaces = Array.from({ length: size }, (_, index) => space(`ns${index}`));
@@ -107,7 +111,7 @@ export function fakeCluster(size: number): FakeCluster {
         lapsed = false;
         throw new KubeError('KUBE_GONE', 'what happened since is not known any more');
       }
-      const stream = new PassThrough();
+      const stream = Object.assign(new PassThrough(), { headers: {} });
       streams.set(plural, stream);
       return stream as unknown as IncomingMessage;
     },
@@ -132,7 +136,10 @@ export function fakeCluster(size: number): FakeCluster {
     if (maps.has(`${namespace}/${sent.metadata.name}`)) {
       throw new KubeError('KUBE_ALREADY_EXISTS', 'there is one');
     }
-    return put(namespace, sent, 'ADDED');
+    const make = () => put(namespace, sent, 'ADDED');
+    if (!losing.delete(namespace)) return make();
+    late.set(namespace, make);
+    throw new KubeError('KUBE_OUTCOME_UNKNOWN', 'no answer came');
   }
 
   async function patched(key: string, change: ConfigMap): Promise<ConfigMap> {
@@ -171,6 +178,10 @@ export function fakeCluster(size: number): FakeCluster {
     fail(what, code, times = Infinity) {
       failures.set(what, { code, times });
       return () => failures.delete(what);
+    },
+    lose(namespace) {
+      losing.add(namespace);
+      return () => late.get(namespace)?.();
     },
     write(namespace, text) {
       for (const one of [...maps.values()].filter(({ metadata }) => metadata.namespace === namespace)) {

@@ -2,6 +2,7 @@ import { createTrustBundleCache, verdictIn } from '#bundles/controller/entry.ts'
 import { startPlacements } from '#bundles/controller/placement/placements.ts';
 import { type Clock, systemClock } from '#kube/clock.ts';
 import { silent, testSignal } from '../../kube/lab.ts';
+import { noLandings } from './landings.ts';
 import type { FakeCluster } from './fake-cluster.ts';
 
 /** Placements in a fake cluster, led by nobody but the test. */
@@ -20,6 +21,7 @@ export function fakePlacements({ client }: Pick<FakeCluster, 'client'>, clock: C
     verifyMs: 300_000,
     reserved: [],
     isLeader: () => lead.leads,
+    landings: noLandings,
     verdict: (target, namespace) => {
       verdicts += 1;
       return verdictIn(target, namespace.labels, bundles);

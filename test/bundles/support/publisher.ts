@@ -62,8 +62,9 @@ export function startPublisher(
     events,
     log,
     signal: stop.signal,
-    timing: { discoveryMs: 1_000, absentMs: 500, recheckMs: 100 },
     ...options,
+    // Nobody has led before, unless a test is about that.
+    timing: { discoveryMs: 1_000, absentMs: 500, recheckMs: 100, landingMs: 0, ...options.timing },
   });
   const publisher: Publisher = {
     controller,

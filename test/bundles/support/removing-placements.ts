@@ -1,14 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { createOrders, type Order } from '#bundles/controller/placement/order.ts';
+import type { Landings } from '#bundles/controller/landings.ts';
 import { type Placements, startPlacements } from '#bundles/controller/placement/placements.ts';
-import type { RemovalWish } from '#bundles/controller/placement/removals.ts';
+import type { RemovalWish, TargetKey } from '#bundles/controller/placement/removals.ts';
 import type { PlacementKind, PlacementTarget } from '#bundles/target/named-target.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { systemClock } from '#kube/clock.ts';
 import type { AnyObject } from '#kube/object.ts';
 import type { KubeRequest, KubeResponse } from '#kube/requester.ts';
 import { silent, testSignal } from '../../kube/lab.ts';
+import { noLandings } from './landings.ts';
 import { bundleOf, type FakeCluster } from './fake-cluster.ts';
 
 const owner = 'east.test';
@@ -21,7 +23,11 @@ export function selecting(kind: PlacementKind): PlacementTarget {
 }
 
 /** Placements in a fake cluster of a TrustBundle that takes its only target with it; what is deleted there is gone at once. */
-export async function removingPlacements(cluster: FakeCluster, target: PlacementTarget) {
+export async function removingPlacements(
+  cluster: FakeCluster,
+  target: PlacementTarget,
+  landings: Landings = noLandings,
+) {
   const signal = testSignal();
   const watch = Promise.withResolvers<void>();
   let isLate = false;
@@ -29,6 +35,7 @@ export async function removingPlacements(cluster: FakeCluster, target: Placement
   const terms = { prunes: true, held: true };
   const order: Order = createOrders().of(target, owner, { bundle, error: undefined, partial: false }, terms);
   let targets: readonly PlacementTarget[] = [target];
+  let told: readonly TargetKey[] = [];
   const placements: Placements = startPlacements({
     client: removing(cluster, async () => (isLate ? watch.promise : undefined)),
     log: silent,
@@ -39,6 +46,7 @@ export async function removingPlacements(cluster: FakeCluster, target: Placement
     verifyMs: 300_000,
     reserved: [],
     isLeader: () => true,
+    landings,
     verdict: () => undefined,
     targetsOf: () => targets,
     reflectorObserver: () => ({}),
@@ -51,7 +59,7 @@ export async function removingPlacements(cluster: FakeCluster, target: Placement
   const wish = (): RemovalWish => ({
     owner,
     targets,
-    left: targets.length === 0 ? [target] : [],
+    left: targets.length === 0 ? told : [],
     isWritten: () => true,
   });
   const place = () => placements.settle(owner, targets.length === 0 ? [] : [order]);
@@ -68,8 +76,11 @@ export async function removingPlacements(cluster: FakeCluster, target: Placement
       isLate = true;
       return watch.resolve;
     },
-    /** The target left the specification, or its TrustBundle is being deleted. */
-    leave: () => void (targets = []),
+    /** The target left the specification, or its TrustBundle is being deleted; with others, as its status tells. */
+    leave: (...others: readonly TargetKey[]) => {
+      targets = [];
+      told = [target, ...others];
+    },
   };
 }
 
@@ -95,7 +106,7 @@ function removing({ client, maps }: FakeCluster, arrival: () => Promise<void>): 
     async openWatch(resource, options, query) {
       const stream = await client.openWatch(resource, options, query);
       if (resource.plural !== 'configmaps') return stream;
-      const late = new PassThrough();
+      const late = Object.assign(new PassThrough(), { headers: stream.headers });
       stream.on('data', (event) => void arrival().then(() => late.write(event)));
       return late as unknown as IncomingMessage;
     },

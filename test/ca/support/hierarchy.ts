@@ -35,6 +35,7 @@ export async function hierarchy(
   fields: Record<string, unknown> = {},
   provider: WebCryptoName = 'peculiar',
   requireFence: () => void = open,
+  at = now,
 ): Promise<Hierarchy> {
   const spec = parseCertificateAuthoritySpec({
     trustDomain: 'east.test',
@@ -48,13 +49,13 @@ export async function hierarchy(
       trustDomain,
       algorithm: spec.root.algorithm,
       serial: serial(),
-      notBefore: now - 120,
-      notAfter: now + spec.root.lifetimeSeconds,
+      notBefore: at - 120,
+      notAfter: at + spec.root.lifetimeSeconds,
     },
     crypto,
   );
   const secret = encodeAuthoritySecret(
-    { certificateAuthority: 'mesh', namespace: 'mangrove-system', generation: 1, createdAt: now },
+    { certificateAuthority: 'mesh', namespace: 'mangrove-system', generation: 1, createdAt: at },
     created,
   );
   const root = { certificate: created.certificate, key: decodeRootKey(secret, created.certificate) };
@@ -63,8 +64,8 @@ export async function hierarchy(
       trustDomain,
       algorithm: spec.issuing.algorithm,
       serial: serial(),
-      ...issuingValidity(spec, root.certificate, now),
-      now: now * 1000,
+      ...issuingValidity(spec, root.certificate, at),
+      now: at * 1000,
       replica: 'mangrove-0',
     },
     { certificate: root.certificate, key: () => Promise.resolve(root.key) },

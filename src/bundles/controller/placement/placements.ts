@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import { type Hold, holdOf } from '#bundles/controller/finalizer.ts';
+import type { Landings } from '#bundles/controller/landings.ts';
 import {
   type OpenOrder,
   type Order,
@@ -18,7 +20,6 @@ import { createPlacementWatches } from '#bundles/controller/placement/watches.ts
 import { createWorker, type Written } from '#bundles/controller/placement/worker.ts';
 import { createRetirements, type PlacedKey } from '#bundles/controller/placement/retirements.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
-import type { PlacementKind } from '#bundles/target/named-target.ts';
 import type { Placement } from '#bundles/target/placement.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { type Clock, pause } from '#kube/clock.ts';
@@ -39,6 +40,7 @@ export interface PlacementsOptions
   /** Namespaces that nothing is ever placed in. */
   readonly reserved: readonly string[];
   readonly isLeader: () => boolean;
+  readonly landings: Landings;
   readonly reflectorObserver: (plural: string) => ReflectorObserver;
   readonly queueObserver: (name: string) => QueueObserver;
   readonly controllerObserver?: ControllerObserver | undefined;
@@ -56,8 +58,8 @@ export interface PlacementsOptions
 export interface Placements {
   /** All that a TrustBundle asks for now, and how far that is. */
   settle(owner: string, orders: readonly Order[]): TargetReport[];
-  /** Kinds of which something could be written, were the TrustBundle held. */
-  awaitingHold(owner: string): readonly PlacementKind[];
+  /** Of what something could be written, were the TrustBundle held. */
+  awaitingHold(owner: string): readonly Hold[];
   /**
    * What else belongs to a TrustBundle goes, also from namespaces that are not selected any more. What is told is of targets that it names
    * no more and that are not gone yet, and of what cannot go.
@@ -84,7 +86,7 @@ const PASSES = 3;
 const passPace = { baseMs: 250, maxMs: 30_000 };
 
 export function startPlacements(options: PlacementsOptions): Placements {
-  const { client, log, signal, clock, random, step } = options;
+  const { client, log, signal, clock, random, landings, step } = options;
   const queue = new WorkQueue({ laneOf: ownerOfKey, observer: options.queueObserver('placements') });
   const passes = new WorkQueue({
     laneOf: ownerOfKey,
@@ -134,11 +136,12 @@ export function startPlacements(options: PlacementsOptions): Placements {
     random,
     onLater: (key, ms) => queue.addAfter(key, ms),
     onWritten: options.onWritten,
+    onLost: ({ order }) => landings.lost(order.owner),
     onUnheld: ({ order }) => options.onUnheld(order.owner),
     onProgress: ({ order }) => options.onProgress(order.owner),
     step,
   });
-  const retirements = createRetirements({ client, watches, removals, isUnderWay });
+  const retirements = createRetirements({ client, watches, removals, landings, isUnderWay });
   const working = new Set<string>();
 
   async function later(ms: number, task: () => void): Promise<void> {
@@ -193,7 +196,9 @@ export function startPlacements(options: PlacementsOptions): Placements {
     awaitingHold: (owner) =>
       book
         .list()
-        .flatMap(({ order, awaitsHold }) => (order.owner === owner && awaitsHold ? [order.target.kind] : [])),
+        .flatMap(({ order, awaitsHold }) =>
+          order.owner === owner && awaitsHold ? [holdOf(order.target)] : [],
+        ),
     remove: (wish, signal) => retirements.remove(wish, signal),
     retain: (owner) => retirements.forget(owner),
     suspend: (owner) => book.suspend(owner),

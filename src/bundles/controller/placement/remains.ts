@@ -13,6 +13,8 @@ import { configMaps } from '#kube/resource.ts';
  * left behind for ever. Once it has said that nothing is, it is not asked again.
  */
 export interface Remains {
+  /** Those of which it has not said yet that nothing is left. */
+  doubtful<T extends TargetKey>(owner: string, targets: readonly T[]): readonly T[];
   /** Of a TrustBundle, by target id. Throws KubeError. */
   of(
     owner: string,
@@ -55,13 +57,12 @@ export function createRemains(client: Pick<KubeClient, 'list'>): Remains {
   }
 
   return {
+    doubtful: (owner, targets) =>
+      targets.filter((one) => one.kind === 'configMap' && cleared.get(owner)?.has(targetId(one)) !== true),
     async of(owner, targets, signal) {
-      const known = cleared.get(owner) ?? new Set<string>();
-      const asked = targets.filter((one) => one.kind === 'configMap' && !known.has(targetId(one)));
-      if (asked.length === 0) return new Map();
       const left = await list(owner, signal);
-      const none = asked.map(targetId).filter((id) => !left.has(id));
-      cleared.set(owner, new Set([...known, ...none]));
+      const none = targets.map(targetId).filter((id) => !left.has(id));
+      cleared.set(owner, new Set([...(cleared.get(owner) ?? []), ...none]));
       return left;
     },
     doubt(key) {

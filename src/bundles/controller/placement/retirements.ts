@@ -1,8 +1,9 @@
 import { targetFailure } from '#bundles/controller/failure.ts';
+import type { Landings } from '#bundles/controller/landings.ts';
 import { createRemains, type Remains } from '#bundles/controller/placement/remains.ts';
 import type { Removals, RemovalWish, TargetKey } from '#bundles/controller/placement/removals.ts';
 import type { PlacementWatches } from '#bundles/controller/placement/watches.ts';
-import { leaving } from '#bundles/controller/retired-target.ts';
+import { appearing, leaving } from '#bundles/controller/retired-target.ts';
 import type { TargetReport } from '#bundles/controller/target-report.ts';
 import { isPlacementKind, kindNames, type PlacementKind, targetId } from '#bundles/target/named-target.ts';
 import { type Leftover, leftoverSummary } from '#bundles/target/placement-summary.ts';
@@ -16,6 +17,7 @@ export interface RetirementsOptions {
   readonly client: Pick<KubeClient, 'list'>;
   readonly watches: PlacementWatches;
   readonly removals: Removals;
+  readonly landings: Pick<Landings, 'isAwaited'>;
   /** What was asked for a moment ago may be on its way to the server. */
   readonly isUnderWay: (owner: string, target: PlacedKey) => boolean;
 }
@@ -33,8 +35,21 @@ export interface Retirements extends Pick<Remains, 'doubt' | 'forget'> {
 const unseenMs = 2_000;
 
 export function createRetirements(options: RetirementsOptions): Retirements {
-  const { watches, removals, isUnderWay } = options;
+  const { watches, removals, landings, isUnderWay } = options;
   const remains = createRemains(options.client);
+  /** TrustBundles of which something may have appeared since they were looked at. */
+  const awaited = new Set<string>();
+
+  function forget(owner?: string): void {
+    removals.forget(owner);
+    remains.forget(owner);
+  }
+
+  /** What was seen not to stand counts only once nothing can appear any more. */
+  function noteAwaited(owner: string): void {
+    if (landings.isAwaited(owner)) awaited.add(owner);
+    else if (awaited.delete(owner)) forget(owner);
+  }
 
   /** By what is known here. */
   function known(
@@ -46,7 +61,9 @@ export function createRetirements(options: RetirementsOptions): Retirements {
     if (doubt?.code === 'BUNDLE_TARGET_FORBIDDEN' && !isWritten(target.kind)) return undefined;
     if (found.length > 0) return leftover(target, found, doubt);
     if (isUnderWay(owner, target)) return { ...leaving(target, doubt), retryMs: unseenMs };
-    return doubt === undefined ? undefined : leaving(target, doubt);
+    if (doubt !== undefined) return leaving(target, doubt);
+    const mayAppear = isWritten(target.kind) && awaited.has(owner);
+    return mayAppear ? { ...appearing(target), retryMs: unseenMs } : undefined;
   }
 
   /** By what the API server says of targets of which nothing is known here to be left. */
@@ -55,6 +72,7 @@ export function createRetirements(options: RetirementsOptions): Retirements {
     owner: string,
     signal: AbortSignal,
   ): Promise<TargetReport[]> {
+    if (targets.length === 0) return [];
     try {
       const left = await remains.of(owner, targets, signal);
       return targets.flatMap((target) => {
@@ -71,6 +89,7 @@ export function createRetirements(options: RetirementsOptions): Retirements {
 
   return {
     async remove(wish, signal) {
+      noteAwaited(wish.owner);
       const left = wish.left.flatMap(({ kind, name }) => (isPlacementKind(kind) ? [{ kind, name }] : []));
       for (const { kind } of left) watches.start(kind);
       const found = removals.take({ ...wish, left });
@@ -79,14 +98,11 @@ export function createRetirements(options: RetirementsOptions): Retirements {
       const unseen = left.filter(
         ({ kind }, index) => kind === 'configMap' && reports[index] === undefined && wish.isWritten(kind),
       );
-      const rest = await unknown(unseen, wish.owner, signal);
+      const rest = await unknown(remains.doubtful(wish.owner, unseen), wish.owner, signal);
       return [...reports.filter((report) => report !== undefined), ...rest];
     },
     doubt: (key) => remains.doubt(key),
-    forget(owner) {
-      removals.forget(owner);
-      remains.forget(owner);
-    },
+    forget,
   };
 }
 

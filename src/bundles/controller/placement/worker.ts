@@ -22,7 +22,7 @@ import { errorCode, MangroveError } from '#errors/error.ts';
 import { backoffDelay } from '#kube/backoff.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Clock } from '#kube/clock.ts';
-import { isNotFound, KubeError } from '#kube/error.ts';
+import { isNotFound, isOutcomeUnknown, KubeError } from '#kube/error.ts';
 import type { Step } from '#step.ts';
 
 export interface WorkerOptions {
@@ -35,6 +35,8 @@ export interface WorkerOptions {
   readonly onLater: (key: string, ms: number) => void;
   /** A placement was written, or could not be. */
   readonly onWritten: (order: OpenOrder, placement: Placement, written: Written) => void;
+  /** Something of the order may have been created, or may yet be. */
+  readonly onLost: (order: OpenOrder) => void;
   /** Something of the order could be written, were it held. */
   readonly onUnheld: (order: OpenOrder) => void;
   /** Something about the order may be new. */
@@ -69,8 +71,8 @@ const peaceMs = 60_000;
 const leavingMs = 5_000;
 
 export function createWorker(options: WorkerOptions): Worker {
-  const { client, book, removals, recovery, clock, random, onLater, onWritten, onUnheld, onProgress, step } =
-    options;
+  const { client, book, removals, recovery, clock, random, step } = options;
+  const { onLater, onWritten, onLost, onUnheld, onProgress } = options;
   const now = (): number => clock.wall();
 
   async function settle(order: OpenOrder, placement: Placement, signal: AbortSignal): Promise<void> {
@@ -94,6 +96,7 @@ export function createWorker(options: WorkerOptions): Worker {
       told(order, placement, settled, isEdit);
     } catch (error) {
       if (signal.aborted) forgetContent(placement);
+      if (signal.aborted || isOutcomeUnknown(error)) onLost(order);
       noteFailure(order, placement, { error, wish });
     }
   }

@@ -33,7 +33,7 @@ interface Followed {
 }
 
 /** The server keeps those that it has when an update brings none (structured-merge-diff): a third less to hold and to send. */
-function withoutManagedFields(request: CertificateSigningRequest): CertificateSigningRequest {
+export function withoutManagedFields(request: CertificateSigningRequest): CertificateSigningRequest {
   const { managedFields: _, ...metadata } = request.metadata;
   return { ...request, metadata };
 }
