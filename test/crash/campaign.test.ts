@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type StepName, stepNames } from '#step.ts';
 import type { Death } from '../support/replica-process.ts';
+import type { PlacedKind } from './placed-targets.ts';
 import { openScene } from './scene.ts';
 import { stageForTests, told } from './stage.ts';
 
@@ -11,28 +12,52 @@ const places = stepNames.filter((step) => /^(place|removal)[/]/.test(step));
 const rank = (step: StepName): number => ['removal/release', 'removal/delete'].indexOf(step);
 const steps = stepNames.filter((step) => !places.includes(step));
 
+interface Succession {
+  /** What an operator has asked for beside the ClusterTrustBundle. */
+  readonly placed?: PlacedKind;
+  readonly deaths: readonly Death[];
+}
+
 /**
  * Every step once, in the order of a first start: what one death leaves undone lies before the next one, so each replica
  * begins with the remains of all earlier ones. Then a few in the middle of other work.
  */
-const successions: readonly (readonly Death[])[] = [
-  ...[0, 5, 10, 15].map((from) => steps.slice(from, from + 5).map((step) => ({ step }))),
-  [
-    { step: 'authority/prepare' },
-    { step: 'authority/status', count: 2 },
-    { step: 'issue/result', count: 3 },
-    { step: 'answer/write', count: 2 },
-    ...steps.slice(20).map((step) => ({ step })),
-  ],
-  // Where somebody has asked for a ConfigMap, too, then for nothing to be deleted, and then for its deletion.
-  places.toSorted((a, b) => rank(a) - rank(b)).map((step) => ({ step })),
+const successions: readonly Succession[] = [
+  // Before each write of either, and before each is read back; ClusterTrustBundle and file are written side by side.
+  {
+    placed: 'secretAndFile',
+    deaths: [
+      { step: 'removal/hold' },
+      { step: 'publish/write', count: 2 },
+      { step: 'place/write' },
+      { step: 'place/read-back' },
+      { step: 'publish/write' },
+      { step: 'publish/read-back' },
+    ],
+  },
+  ...[0, 5, 10, 15].map((from) => ({ deaths: steps.slice(from, from + 5).map((step) => ({ step })) })),
+  {
+    deaths: [
+      { step: 'authority/prepare' },
+      { step: 'authority/status', count: 2 },
+      { step: 'issue/result', count: 3 },
+      { step: 'answer/write', count: 2 },
+      ...steps.slice(20).map((step) => ({ step })),
+    ],
+  },
+  // For nothing to be deleted, and then for its deletion.
+  { placed: 'configMap', deaths: places.toSorted((a, b) => rank(a) - rank(b)).map((step) => ({ step })) },
+  // First the file goes, then the Secret.
+  { placed: 'secretAndFile', deaths: [{ step: 'removal/delete' }, { step: 'removal/delete', count: 2 }] },
 ];
 
-test.concurrent.for(successions.map((deaths) => [told(deaths), deaths] as const))(
-  'replicas die at %s',
+const name = ({ placed, deaths }: Succession): string =>
+  `${placed === undefined ? '' : `with ${placed}, `}${told(deaths)}`;
+
+test.concurrent.for(successions.map((one) => [name(one), one] as const))(
+  'replicas die: %s',
   { timeout: 400_000 },
-  async ([, deaths]) => {
-    const placed = deaths.some(({ step }) => places.includes(step));
+  async ([, { placed, deaths }]) => {
     const scene = await openScene(stage(), placed);
     try {
       // They wait for the authority that does not exist yet.

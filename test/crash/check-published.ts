@@ -1,6 +1,6 @@
-import { certificatesOf, decoded, expiryOf, fingerprintOf } from './chain.ts';
+import { expiryOf, fingerprintOf } from './chain.ts';
 import { checkGates } from './check-authorities.ts';
-import { authoritySecrets, bundleCertificates, bundles, deliveries, type Evidence } from './evidence.ts';
+import { bundleCertificates, bundles, deliveries, type Evidence, rootFingerprints } from './evidence.ts';
 import type { Version } from './watcher.ts';
 
 /** What relying parties were given, at every version of it that ever stood. */
@@ -12,7 +12,7 @@ export function* checkPublished(evidence: Evidence): Iterable<string> {
     yield `published are ${[...names].join(', ')}, not ${name}`;
   const uids = new Set(versions.map(({ object }) => object.metadata.uid));
   if (uids.size > 1) yield `the bundle was made ${uids.size} times`;
-  const ours = rootsOf(evidence);
+  const ours = rootFingerprints(evidence);
   for (const version of versions) yield* checkVersion(version, ours, evidence);
   yield* checkKept(evidence, versions);
   yield* checkGates(evidence);
@@ -54,12 +54,4 @@ function* checkKept(evidence: Evidence, versions: readonly Version[]): Iterable<
       yield `revision ${version.revision} lacks the root of ${request}, which lives`;
     }
   }
-}
-
-function rootsOf(evidence: Evidence): Set<string> {
-  return new Set(
-    authoritySecrets(evidence)
-      .flatMap(({ object }) => certificatesOf(decoded(object.data?.['tls.crt'])))
-      .map(fingerprintOf),
-  );
 }

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { StepName } from '#step.ts';
 import type { AuditEvent } from '../support/audit.ts';
-import { certificatesOf, decoded } from './chain.ts';
+import { certificatesOf, decoded, fingerprintOf } from './chain.ts';
 import type { Entry } from './ledger-file.ts';
 import type { Kind, Version, Watcher } from './watcher.ts';
 
@@ -23,6 +23,8 @@ export interface Evidence {
   readonly fallen: readonly Fallen[];
   /** Everything is answered and in service; else some replica has just died. */
   readonly settled: boolean;
+  /** Where the roots are given to a Secret and a file, too. */
+  readonly placed: Placed | undefined;
   /** Everything that the replicas logged. */
   readonly log: string;
   /** Everything that they asked of the API server. */
@@ -37,6 +39,20 @@ export interface LeftFile {
   readonly name: string;
   /** Permission bits. */
   readonly mode: number;
+}
+
+/** The targets that no watch tells all of. */
+export interface Placed {
+  /** Of the Secret. */
+  readonly namespace: string;
+  /** How often the Secret may have been deleted so far. */
+  readonly deletions: number;
+  /** Neither is wished for any more. */
+  readonly withdrawn: boolean;
+  /** What the file holds; undefined when it is not there. */
+  readonly file: string | undefined;
+  /** All that stands in its directory. */
+  readonly files: readonly string[];
 }
 
 /** A replica that died at a step, with what is new in its ledger. */
@@ -86,6 +102,12 @@ export function authoritySecrets(evidence: Evidence): Version[] {
     ({ metadata }) =>
       metadata.namespace === evidence.namespace && metadata.labels?.[label] === evidence.authority,
   );
+}
+
+/** Of every root that ever stood in a Secret of its own. */
+export function rootFingerprints(evidence: Evidence): Set<string> {
+  const texts = authoritySecrets(evidence).map(({ object }) => decoded(object.data?.['tls.crt']));
+  return new Set(texts.flatMap(certificatesOf).map(fingerprintOf));
 }
 
 export function bundles(evidence: Evidence): Version[] {

@@ -1,22 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ignoreNotFound } from '#kube/error.ts';
-import type {
-  CertificateSigningRequest,
-  ClusterTrustBundle,
-  ConfigMap,
-  Event,
-  KubeObject,
-} from '#kube/object.ts';
-import {
-  certificateSigningRequests,
-  clusterTrustBundles,
-  configMaps,
-  events,
-  namespaces,
-  trustBundles,
-} from '#kube/resource.ts';
+import type { CertificateSigningRequest, Event } from '#kube/object.ts';
+import { certificateSigningRequests, events } from '#kube/resource.ts';
 import type { StepName } from '#step.ts';
 import { approveDirectly, ask, opensslRequest, requester } from '../csr/support/requester.ts';
 import { auditedSince, auditPosition } from '../support/audit.ts';
@@ -26,6 +12,7 @@ import { violations } from './checker.ts';
 import type { LeftFile, Report } from './evidence.ts';
 import { readLedger } from './ledger-file.ts';
 import { type Mortals, mortals, patienceMs } from './mortals.ts';
+import { askForTargets, componentsFor, type PlacedKind } from './placed-targets.ts';
 import type { Stage } from './stage.ts';
 import type { Condition, Watcher } from './watcher.ts';
 
@@ -54,18 +41,15 @@ export interface Fall {
 /** By ordinal. */
 type Survivors = ReadonlyMap<number, ReplicaProcess>;
 
-/** @param placed an operator has asked for a ConfigMap with the roots before */
-export async function openScene({ server, watcher, program }: Stage, placed = false): Promise<Scene> {
-  const on = await install(
-    server,
-    placed ? ['configmap-targets', 'clustertrustbundle-deletion', 'configmap-deletion'] : [],
-  );
-  let withdrawn = false;
-  if (placed) await askForConfigMap(on);
+/** @param placed what an operator has asked for before, beside the ClusterTrustBundle */
+export async function openScene({ server, watcher, program }: Stage, placed?: PlacedKind): Promise<Scene> {
+  const on = await install(server, placed === undefined ? [] : componentsFor[placed]);
+  const targets = placed === undefined ? undefined : await askForTargets(on, placed);
   await on.createAuthority();
   const web = await requester(on, 'web');
   const asked: string[] = [];
   let known = new Set<string>();
+  let told = false;
   const replicas = mortals(on, program);
   const began = auditPosition(server.auditLog);
   const account = `system:serviceaccount:${on.namespace}:mangrove`;
@@ -73,6 +57,21 @@ export async function openScene({ server, watcher, program }: Stage, placed = fa
   function logOf(ordinal: number): string {
     const path = join(on.directory, `replica-${ordinal}.log`);
     return existsSync(path) ? readFileSync(path, 'utf8') : '';
+  }
+
+  async function settled(): Promise<void> {
+    const deadline = performance.now() + patienceMs;
+    for (const name of asked) await until(deadline, () => isAnswered(on, name), `${name} is answered`);
+    await until(deadline, () => isServed(on, watcher), `${on.authority} is in service`);
+    if (targets !== undefined)
+      await until(deadline, () => targets.arrived(), 'the targets hold the roots, or are gone');
+  }
+
+  async function settledLife(): Promise<void> {
+    const replica = await replicas.start(0);
+    await settled();
+    await replica.kill();
+    told = true;
   }
 
   return {
@@ -85,26 +84,13 @@ export async function openScene({ server, watcher, program }: Stage, placed = fa
       await Promise.all(made);
     },
     async change(step) {
-      const { signerName } = on;
-      if (step === 'removal/delete') {
-        withdrawn = true;
-        await patchBundle(on, {
-          deletionPolicy: 'Delete',
-          targets: [{ clusterTrustBundle: { signerName } }],
-        });
-      }
-      if (step === 'removal/release') await patchBundle(on, { deletionPolicy: 'Retain' });
+      // A file carries no mark: what no status has told of would stay.
+      if (step === 'removal/delete' && placed === 'secretAndFile' && !told) await settledLife();
+      await targets?.change(step);
     },
     start: (ordinal, death) => replicas.start(ordinal, death),
     died: (replica, death) => replicas.died(replica, death),
-    async settled() {
-      const deadline = performance.now() + patienceMs;
-      for (const name of asked) await until(deadline, () => isAnswered(on, name), `${name} is answered`);
-      await until(deadline, () => isServed(on, watcher), `${on.authority} is in service`);
-      if (!placed) return;
-      if (withdrawn) await until(deadline, () => isGone(on), 'the ConfigMap is gone');
-      else await until(deadline, () => isPlaced(on), 'the ConfigMap holds the roots');
-    },
+    settled,
     async judge(end) {
       const survivors: Survivors = 'survivors' in end ? end.survivors : new Map();
       const falls = 'fallen' in end ? end.fallen : [];
@@ -130,6 +116,7 @@ export async function openScene({ server, watcher, program }: Stage, placed = fa
           fresh: fresh.filter(({ replica }) => replica === nameOf(ordinal)),
         })),
         settled: 'survivors' in end,
+        placed: targets?.evidence(),
         log: replicas.ordinals().map(logOf).join(''),
         audited: auditedSince(server.auditLog, began, account).filter(
           ({ user }) => user.username === account,
@@ -140,46 +127,6 @@ export async function openScene({ server, watcher, program }: Stage, placed = fa
     },
     close: () => on.stop(),
   };
-}
-
-/** A namespace that gets the roots. */
-function placeOf({ namespace }: Installation): string {
-  return `${namespace}-placed`;
-}
-
-async function askForConfigMap(on: Installation): Promise<void> {
-  const { admin, authority, signerName, trustDomain } = on;
-  await admin.create(namespaces, { metadata: { name: placeOf(on) } });
-  const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': placeOf(on) } };
-  await admin.create<KubeObject>(trustBundles, {
-    metadata: { name: trustDomain },
-    spec: {
-      trustDomain,
-      sources: [{ authority: { name: authority } }],
-      targets: [{ clusterTrustBundle: { signerName } }, { configMap: { namespaceSelector } }],
-      deletionPolicy: 'Delete',
-    },
-  });
-}
-
-async function patchBundle({ admin, trustDomain }: Installation, spec: object): Promise<void> {
-  await admin.patch(trustBundles, { name: trustDomain }, { spec });
-}
-
-async function isGone(on: Installation): Promise<boolean> {
-  const { admin, trustDomain } = on;
-  const found = admin.get(configMaps, `mangrove-trust-${trustDomain}`, { namespace: placeOf(on) });
-  return (await found.catch<undefined>(ignoreNotFound)) === undefined;
-}
-
-async function isPlaced(on: Installation): Promise<boolean> {
-  const { admin, signerName, trustDomain } = on;
-  const name = `${signerName.replace('/', ':')}:${trustDomain}`;
-  const { spec } = await admin.get<ClusterTrustBundle>(clusterTrustBundles, name);
-  const placed = await admin
-    .get<ConfigMap>(configMaps, `mangrove-trust-${trustDomain}`, { namespace: placeOf(on) })
-    .catch<undefined>(ignoreNotFound);
-  return placed?.data?.['ca.crt'] === spec.trustBundle;
 }
 
 function nameOf(ordinal: number): string {

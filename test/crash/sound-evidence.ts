@@ -98,6 +98,7 @@ export async function soundEvidence(folder: string): Promise<Sound> {
     reports: [{ replica: 'mangrove-0', serials: [], gauge: 0, metrics: 'mangrove_leader 1\n' }],
     fallen: [],
     settled: true,
+    placed: undefined,
     log: '{"msg":"leading"}\n',
     audited: [write('update', 'clustertrustbundles', { resourceVersion: '11' }), write('patch', 'secrets')],
     events: '[]',
