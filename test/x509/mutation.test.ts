@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { type Certificate, parseCertificate } from '#x509/certificate.ts';
-import { parseCertificateRequest } from '#x509/certificate-request.ts';
 import { buildDer, type WriteDer } from '#x509/der/builder.ts';
 import { booleanTrue, element, oid, sequence } from '#x509/der/writer.ts';
 import {
@@ -18,7 +17,7 @@ import { canonical, parseBer } from './support/canonical.ts';
 import { newChain } from './support/chain.ts';
 import { ascii, bits, contentsOf, int, OID, seq, set, TRUE, tlv } from './support/der.ts';
 import { attempt, damage, damaged, expectCanonical, rearranged, rearrangement } from './support/mutation.ts';
-import { expectReadByNode, expectRequestsReadByOpenssl } from './support/read-by-openssl.ts';
+import { expectChangedRequestsReadAlike, expectReadByNode } from './support/read-by-openssl.ts';
 import {
   altNames,
   exampleId,
@@ -102,17 +101,7 @@ describe.each([
   ['elements', rearrangement.map((changes) => (der: Buffer) => rearranged(der, changes))],
 ])('with changed %s', (_, changes) => {
   test('a request is refused with an X509Error, or is DER that OpenSSL reads too', () => {
-    const accepted: Buffer[] = [];
-    assertAlways(
-      fc.property(fc.constantFrom(...requests), changes, (der, change) => {
-        const bytes = change(der);
-        if (attempt(() => parseCertificateRequest(bytes)) === undefined) return;
-        expectCanonical(bytes);
-        accepted.push(bytes);
-      }),
-    );
-    expect(accepted.length).toBeGreaterThan(20);
-    expectRequestsReadByOpenssl(accepted);
+    expectChangedRequestsReadAlike(requests, changes);
   });
 
   test('a certificate is refused with an X509Error, or OpenSSL reads it too and it can be written again as it was', () => {

@@ -6,8 +6,8 @@ import { goRequests } from '../oracle/go.ts';
 import { opensslEach } from '../oracle/openssl-batch.ts';
 import { accept } from './support/accept.ts';
 import { assertAlways, timeout } from './support/campaign.ts';
-import { attempt, damage, damaged, expectCanonical, rearranged, rearrangement } from './support/mutation.ts';
-import { expectRequestsReadByOpenssl } from './support/read-by-openssl.ts';
+import { attempt, damage, damaged, rearranged, rearrangement } from './support/mutation.ts';
+import { expectChangedRequestsReadAlike, expectRequestsReadByOpenssl } from './support/read-by-openssl.ts';
 import { opensslRequests } from './support/real-request.ts';
 import { anyTextChange } from './support/text-change.ts';
 
@@ -31,17 +31,7 @@ test.each([
   ['bytes', damage.map((change) => (der: Buffer) => damaged(der, change))],
   ['elements', rearrangement.map((change) => (der: Buffer) => rearranged(der, change))],
 ])('with changed %s: refused with an X509Error, or DER that OpenSSL reads alike', (_, changes) => {
-  const accepted: Buffer[] = [];
-  assertAlways(
-    fc.property(fc.constantFrom(...requests), changes, (der, change) => {
-      const bytes = change(der);
-      if (attempt(() => parseCertificateRequest(bytes)) === undefined) return;
-      expectCanonical(bytes);
-      accepted.push(bytes);
-    }),
-  );
-  expect(accepted.length).toBeGreaterThan(20);
-  expectRequestsReadByOpenssl(accepted);
+  expectChangedRequestsReadAlike(requests, changes);
 });
 
 test('changed PEM text: refused with an X509Error, or OpenSSL reads the same request from it', () => {

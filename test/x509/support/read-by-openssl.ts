@@ -1,9 +1,12 @@
 import { X509Certificate } from 'node:crypto';
+import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Certificate } from '#x509/certificate.ts';
 import { type CertificateRequest, parseCertificateRequest } from '#x509/certificate-request.ts';
 import type { Run } from '../../oracle/openssl.ts';
 import { opensslEach } from '../../oracle/openssl-batch.ts';
+import { assertAlways } from './campaign.ts';
+import { attempt, expectCanonical } from './mutation.ts';
 
 /** Extensions whose values we read, by the names that OpenSSL prints. */
 const printed = {
@@ -64,4 +67,22 @@ function nodeReads({ der }: Certificate): object | string {
   } catch (error) {
     return String(error);
   }
+}
+
+/** Each changed request is refused with an X509Error, or is DER that OpenSSL reads alike; and not all are refused. */
+export function expectChangedRequestsReadAlike(
+  requests: readonly Buffer[],
+  changes: fc.Arbitrary<(der: Buffer) => Buffer>,
+): void {
+  const accepted: Buffer[] = [];
+  assertAlways(
+    fc.property(fc.constantFrom(...requests), changes, (der, change) => {
+      const bytes = change(der);
+      if (attempt(() => parseCertificateRequest(bytes)) === undefined) return;
+      expectCanonical(bytes);
+      accepted.push(bytes);
+    }),
+  );
+  expect(accepted.length).toBeGreaterThan(20);
+  expectRequestsReadByOpenssl(accepted);
 }
