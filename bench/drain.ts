@@ -139,15 +139,13 @@ function approve(
 
 /** One that the product wrote: the bare loop writes the very same bytes. */
 async function someChain(on: Installation, load: KubeClient): Promise<string> {
-  const made = await approve(on, await makeRequests(load, on.signerName, 1));
+  const [made] = await approve(on, await makeRequests(load, on.signerName, 1));
   for (;;) {
-    const [request] = await Promise.all(
-      made.map(({ metadata: { name } }) =>
-        load.get<CertificateSigningRequest>(certificateSigningRequests, name),
-      ),
+    const { status } = await load.get<CertificateSigningRequest>(
+      certificateSigningRequests,
+      made?.metadata.name ?? '',
     );
-    const certificate = request?.status?.certificate;
-    if (certificate !== undefined) return Buffer.from(certificate, 'base64').toString();
+    if (status?.certificate !== undefined) return Buffer.from(status.certificate, 'base64').toString();
     await sleep(100);
   }
 }

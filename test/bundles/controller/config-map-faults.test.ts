@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isConflict } from '#kube/error.ts';
 import type { ConfigMap } from '#kube/object.ts';
 import { configMaps } from '#kube/resource.ts';
 import { adminClient } from '../../kube/lab.ts';
+import { heldStep } from '../support/held-step.ts';
 import { apply, binding, componentRole, makeServiceAccount, role } from '../support/permissions.ts';
 import { type PlacementScene, placementsOf } from '../support/placements.ts';
 import { clientOf, eventually, startPublisher } from '../support/publisher.ts';
@@ -65,21 +66,15 @@ describe('a namespace', () => {
     const test = 'coming-faults';
     const names = await placed.namespaces(test, 30);
     await placed.namespace('coming-later');
-    const [reached, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const step = async (name: string): Promise<void> => {
-      if (name !== 'place/write') return;
-      reached.resolve();
-      await opened.promise;
-    };
-    const publisher = placed.start([domain], { step });
-    onTestFinished(() => opened.resolve());
+    const write = heldStep('place/write');
+    const publisher = placed.start([domain], { step: write.step });
     const root = await placed.bundle(publisher, domain, [placed.target(test)]);
-    await reached.promise;
+    await write.reached;
     await placed.namespace('coming-new', { test });
     await scene.kubectl(['label', 'namespace', 'coming-later', `test=${test}`]);
     // Both are seen while nothing is written yet.
     await placed.untilTarget(domain, { namespaces: 32, holding: 0 });
-    opened.resolve();
+    write.open();
     await placed.untilHolds([...names, 'coming-new', 'coming-later'], root);
     await placed.untilTarget(domain, { namespaces: 32, holding: 32 });
     await scene.kubectl(['label', 'namespace', 'coming-new', 'test-']);

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { secrets } from '#kube/resource.ts';
 import { adminClient } from '../../kube/lab.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
+import { heldStep } from '../support/held-step.ts';
 import { absent, openDeletionScene, secretTarget, untilGone } from '../support/deletions.ts';
 import { apply } from '../support/permissions.ts';
 import { type PlacementScene, placementsOf } from '../support/placements.ts';
@@ -131,21 +132,15 @@ describe('deletionPolicy Delete, while something is on its way', () => {
   it('waits for it, and takes it with the TrustBundle', async () => {
     const domain = 'way.deleted.test';
     const [where = ''] = await placed.namespaces('way-deleted', 1);
-    const [reached, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const step = async (name: string): Promise<void> => {
-      if (name !== 'place/write') return;
-      reached.resolve();
-      await opened.promise;
-    };
-    const publisher = placed.start([domain], { step });
-    onTestFinished(() => opened.resolve());
+    const write = heldStep('place/write');
+    const publisher = placed.start([domain], { step: write.step });
     publisher.setAuthority(domain, known(domain, await makeRoot()));
     const targets = [placed.target('way-deleted')];
     await apply(scene.kubectl, trustBundle(domain, [domain], { targets, deletionPolicy: 'Delete' }));
-    await reached.promise;
+    await write.reached;
     await scene.kubectl(['delete', 'trustbundle', domain, '--wait=false']);
     await placed.untilTarget(domain, { error: expect.stringContaining('is being deleted') });
-    opened.resolve();
+    write.open();
     await untilGone(() => scene.bundleOf(domain));
     await expect(placed.configMap(where)).rejects.toMatchObject(absent);
   });
