@@ -11,6 +11,8 @@ export interface BenchControlPlane {
   readonly on: Installation;
   /** etcd forgets all old versions: in its usual five minutes a benchmark can write more than it may hold. */
   readonly compact: () => Promise<void>;
+  /** The API server collects its garbage: what follows meets no collection that it did not cause. */
+  readonly collect: () => Promise<unknown>;
   readonly close: () => Promise<void>;
 }
 
@@ -22,7 +24,11 @@ export async function benchControlPlane(components: readonly string[] = []): Pro
   const binaries = installedBinaries(localSources());
   if (binaries === undefined) throw new Error('no control plane binaries: run `make setup`');
   const directory = await mkdtemp(join(scratchDirectory, 'mangrove-bench-'));
-  const controlPlane = await startControlPlane({ binaries, directory, clusters: [{ name: 'bench' }] });
+  const controlPlane = await startControlPlane({
+    binaries,
+    directory,
+    clusters: [{ name: 'bench', features: { profiling: true } }],
+  });
   const [server] = controlPlane.clusters;
   if (server === undefined) throw new Error('a control plane without a cluster');
   const { kubeconfig, certificateAuthority, adminToken, url } = server;
@@ -32,6 +38,7 @@ export async function benchControlPlane(components: readonly string[] = []): Pro
   return {
     on,
     compact: () => compact(controlPlane.etcd.url),
+    collect: () => kubectl(['get', '--raw', '/debug/pprof/heap?gc=1&debug=1']),
     async close() {
       await on.stop();
       await controlPlane.stop();

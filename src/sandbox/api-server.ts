@@ -16,6 +16,8 @@ export interface ServerFeatures {
   readonly featureGates?: Readonly<Record<string, boolean>>;
   /** `--emulated-version`, e.g. `1.36`; up to three minor versions back. */
   readonly emulatedVersion?: string;
+  /** `/debug/pprof`; off when not asked for. */
+  readonly profiling?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -187,16 +189,20 @@ function serverFlags(options: ApiServerOptions, files: ServerFiles, port: number
     '--allow-privileged=true',
     `--audit-policy-file=${files.auditPolicy}`,
     `--audit-log-path=${files.auditLog}`,
-    '--profiling=false',
   ];
 }
 
-function featureFlags({ runtimeConfig, featureGates, emulatedVersion }: ServerFeatures): string[] {
+function featureFlags({
+  runtimeConfig,
+  featureGates,
+  emulatedVersion,
+  profiling = false,
+}: ServerFeatures): string[] {
   const list = (values: Readonly<Record<string, boolean>>) =>
     Object.entries(values)
       .map(([name, on]) => `${name}=${on}`)
       .join();
-  const flags: string[] = [];
+  const flags = [`--profiling=${profiling}`];
   if (runtimeConfig !== undefined) flags.push(`--runtime-config=${list(runtimeConfig)}`);
   if (featureGates !== undefined) flags.push(`--feature-gates=${list(featureGates)}`);
   if (emulatedVersion !== undefined) flags.push(`--emulated-version=${emulatedVersion}`);
