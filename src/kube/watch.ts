@@ -4,6 +4,7 @@ import type { KubeClient } from '#kube/client.ts';
 import { KubeError } from '#kube/error.ts';
 import type { ListOptions } from '#kube/page.ts';
 import type { Resource } from '#kube/resource.ts';
+import { createTurns } from '#kube/turns.ts';
 import { type WatchEvent, watchEvents } from '#kube/watch-event.ts';
 
 export interface WatchOptions extends ListOptions {
@@ -59,6 +60,12 @@ export async function watch(client: KubeClient, resource: Resource, options: Wat
   if (ended !== undefined) throw ended;
 }
 
+/**
+ * Of 16 KiB, the most that a TLS record holds. What has come when a server, or we, were held up is megabytes: work that its first events
+ * ask for begins before its last is read.
+ */
+const chunksPerTurn = 4;
+
 async function follow(
   response: IncomingMessage,
   resource: Resource,
@@ -66,7 +73,9 @@ async function follow(
   alive: () => void,
 ): Promise<void> {
   const take = watchEvents(`watch of ${resource.plural}`, response.headers['content-type']);
+  const turns = createTurns(chunksPerTurn);
   for await (const chunk of response as AsyncIterable<Buffer>) {
+    await turns.next();
     alive();
     options.onContact();
     take(chunk, (event) => {
