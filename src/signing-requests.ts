@@ -59,6 +59,7 @@ export function openSigningRequests(base: Base, options: SigningRequestsOptions)
     log,
     observer: metrics.kube.reflector('certificatesigningrequests'),
     onRequest: (name) => queue.add(name),
+    onGone: (name) => reconciler.forget(name),
     onSize: (size) => observer.pending(size),
     signal: draining,
   });
@@ -73,7 +74,7 @@ export function openSigningRequests(base: Base, options: SigningRequestsOptions)
     log,
     monotonic: () => clock.monotonic(),
   });
-  const answer = createSigningRequestReconciler({
+  const reconciler = createSigningRequestReconciler({
     ...options,
     client,
     ledger,
@@ -104,6 +105,6 @@ export function openSigningRequests(base: Base, options: SigningRequestsOptions)
       for (const name of backlog.names()) queue.add(name);
     },
     hasSynced: () => backlog.hasSynced(),
-    run: () => run(base, 'signing-request', queue, pace, answer),
+    run: () => run(base, 'signing-request', queue, pace, (name) => reconciler.answer(name)),
   };
 }

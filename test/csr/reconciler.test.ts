@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { createSigningRequestReconciler } from '#csr/signing-request/controller/reconciler.ts';
+import type { KubeClient } from '#kube/client.ts';
+import { KubeError } from '#kube/error.ts';
 import { openSqliteLedger } from '#ledger/sqlite-ledger.ts';
 import { hierarchy, now } from '../ca/support/hierarchy.ts';
 import { scratchDirectory } from '../support/scratch.ts';
@@ -10,22 +12,51 @@ import { answerContext } from './support/answer-context.ts';
 import { signingRequest } from './support/signing-request.ts';
 
 test('an answer is timed by a clock that only goes forward, whatever the time of day does meanwhile', async () => {
-  const ledger = await openSqliteLedger({ path: join(scratchDirectory(), 'ledger.db') });
-  const { signer } = await hierarchy(ledger);
   const clock = { wall: now * 1000, monotonic: 5_000 };
-  const seconds: number[] = [];
+  const { reconciler, seconds } = await setUp({
+    clock,
+    async updateStatus(_resource, object) {
+      clock.monotonic += 250;
+      clock.wall -= 3_600_000;
+      return object;
+    },
+  });
+  await reconciler.answer('web');
+  expect(seconds).toEqual([0.25]);
+});
+
+test('a certificate that waits to be written is forgotten with its request', async () => {
+  let writes = 0;
+  const { reconciler, seconds } = await setUp({
+    async updateStatus(_resource, object) {
+      if (writes++ === 0) throw new KubeError('KUBE_UNAVAILABLE', 'connect ECONNREFUSED');
+      return object;
+    },
+  });
+  await expect(reconciler.answer('web')).rejects.toMatchObject({ code: 'KUBE_UNAVAILABLE' });
+  // What waits would be written to the request as the server has it now, which is read for that.
+  await expect(reconciler.answer('web')).rejects.toThrow('nothing has to be read');
+  reconciler.forget('web');
+  await reconciler.answer('web');
+  expect(seconds).toHaveLength(1);
+});
+
+interface Parts {
+  readonly clock?: { wall: number; monotonic: number };
+  readonly updateStatus: KubeClient['updateStatus'];
+}
+
+/** A reconciler of one request, 'web', that waits for as long as it likes. */
+async function setUp({ clock = { wall: now * 1000, monotonic: 0 }, updateStatus }: Parts) {
+  const ledger = await openSqliteLedger({ path: join(scratchDirectory(), 'ledger.db') });
+  onTestFinished(() => ledger.close());
+  const { signer } = await hierarchy(ledger);
   const { metadata, spec } = signingRequest(signedRequest({ attributes: [] }));
   const request = { metadata, spec: { ...spec, usages: ['digital signature'] } };
-  const reconcile = createSigningRequestReconciler({
+  const seconds: number[] = [];
+  const reconciler = createSigningRequestReconciler({
     ...answerContext(ledger, signer, { now: () => clock.wall }),
-    client: {
-      get: () => Promise.reject(new Error('nothing has to be read')),
-      async updateStatus(_resource, object) {
-        clock.monotonic += 250;
-        clock.wall -= 3_600_000;
-        return object;
-      },
-    },
+    client: { get: () => Promise.reject(new Error('nothing has to be read')), updateStatus },
     backlog: { get: () => request },
     share: { has: () => true, left: () => [], forget: () => undefined },
     events: { record: () => undefined },
@@ -33,10 +64,5 @@ test('an answer is timed by a clock that only goes forward, whatever the time of
     log: pino({ enabled: false }),
     monotonic: () => clock.monotonic,
   });
-  try {
-    await reconcile('web');
-    expect(seconds).toEqual([0.25]);
-  } finally {
-    await ledger.close();
-  }
-});
+  return { reconciler, seconds };
+}

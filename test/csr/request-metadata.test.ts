@@ -68,6 +68,7 @@ test('of what waits all is held but who manages its fields', async () => {
     client: on.admin,
     log: pino({ enabled: false }),
     onRequest: () => undefined,
+    onGone: () => undefined,
     onSize: () => undefined,
     signal: ending.signal,
   });

@@ -10,8 +10,10 @@ export interface BacklogOptions {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly observer?: ReflectorObserver;
-  /** A request with this name appeared, changed or went away. */
+  /** A request with this name waits, or changed while it waits. */
   readonly onRequest: (name: string) => void;
+  /** It waits no more. */
+  readonly onGone: (name: string) => void;
   /** How many wait, after each change. */
   readonly onSize: (requests: number) => void;
   readonly signal: AbortSignal;
@@ -44,8 +46,9 @@ export function createBacklog(options: BacklogOptions): Backlog {
 
   function start(signerName: string): Followed {
     const cache = new Cache<CertificateSigningRequest>();
-    cache.onChange((_previous, _current, name) => {
-      options.onRequest(name);
+    cache.onChange((_previous, current, name) => {
+      if (current === undefined) options.onGone(name);
+      else options.onRequest(name);
       options.onSize(size());
     });
     const stop = new AbortController();

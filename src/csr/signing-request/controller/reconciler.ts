@@ -42,10 +42,16 @@ export interface SigningRequestReconcilerOptions extends AnswerContext {
   readonly monotonic: () => number;
 }
 
-/** Answers one CertificateSigningRequest with one write and no read. The key is its name. */
+export interface SigningRequestReconciler {
+  /** Answers the CertificateSigningRequest with this name, with one write and no read. */
+  answer(name: string): Promise<void>;
+  /** It waits no more: answered, by whomever, or gone. */
+  forget(name: string): void;
+}
+
 export function createSigningRequestReconciler(
   options: SigningRequestReconcilerOptions,
-): (name: string) => Promise<void> {
+): SigningRequestReconciler {
   const { client, backlog, share, log, step } = options;
   /**
    * Certificates whose write failed, by the name of the request: they are written again, to the object as it is then, and
@@ -63,10 +69,8 @@ export function createSigningRequestReconciler(
     const live = await client
       .get<CertificateSigningRequest>(certificateSigningRequests, name)
       .catch(ignoreNotFound);
-    if (live === undefined || live.metadata.uid !== cached.metadata.uid || !awaitsSignature(live)) {
-      unwritten.delete(name);
+    if (live === undefined || live.metadata.uid !== cached.metadata.uid || !awaitsSignature(live))
       return undefined;
-    }
     return { request: live, earlier: earlier?.given };
   }
 
@@ -131,13 +135,15 @@ export function createSigningRequestReconciler(
     options.events.record(request, { type: 'Warning', reason, message });
   }
 
-  return async (name) => {
+  function forget(name: string): void {
+    unwritten.delete(name);
+    share.forget(name);
+  }
+
+  async function answerOne(name: string): Promise<void> {
     const started = options.monotonic();
     const found = await current(name);
-    if (found === undefined) {
-      share.forget(name);
-      return;
-    }
+    if (found === undefined) return forget(name);
     const { request, earlier } = found;
     if (earlier === undefined && !share.has(request)) return;
     try {
@@ -151,7 +157,9 @@ export function createSigningRequestReconciler(
       postpone(request, error);
       throw error;
     }
-  };
+  }
+
+  return { answer: answerOne, forget };
 }
 
 interface Current {
