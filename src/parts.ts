@@ -90,7 +90,7 @@ export function run(
   base: Base,
   name: string,
   queue: WorkQueue,
-  pace: Pick<ControllerOptions<string>, 'concurrency' | 'startsPerTurn'>,
+  pace: Pick<ControllerOptions<string>, 'concurrency' | 'startsPerTurn' | 'timeoutMs'>,
   reconcile: Reconcile<string>,
 ): Promise<void> {
   const { log, metrics, draining: signal, config } = base;

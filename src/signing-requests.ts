@@ -15,9 +15,10 @@ import { type Base, observe, queueOf, run } from '#parts.ts';
 
 /**
  * Requests that one replica works on at the same time: enough to keep the API server busy, for which the client's connections are the
- * limit, while others wait for the ledger. Few begin at once, so that what is signed is on its way to the server before more is begun.
+ * limit, while others wait for the ledger. Few begin at once, so that what is signed is on its way to the server before more is begun. All that one waits for, the
+ * ledger and the server, has a limit of its own.
  */
-const pace = { concurrency: 128, startsPerTurn: 16 };
+const pace = { concurrency: 128, startsPerTurn: 16, timeoutMs: Infinity };
 
 /** How soon to look again whether another replica has answered, or has gone. */
 const lookAgainMs = 1_000;
@@ -46,7 +47,7 @@ export interface SigningRequests {
 export function openSigningRequests(base: Base, options: SigningRequestsOptions): SigningRequests {
   const { client, config, log, metrics, draining, ledger } = base;
   const { signers, members, clock } = options;
-  const observer = metrics.issuance.frontDoor('csr');
+  const observer = metrics.issuance.frontDoor('csr', () => backlog.size());
   const queue = queueOf(base, 'signing-request', {
     relist: () => backlog.names(),
     // One that asks in a loop keeps nobody else waiting.
@@ -60,7 +61,6 @@ export function openSigningRequests(base: Base, options: SigningRequestsOptions)
     observer: metrics.kube.reflector('certificatesigningrequests'),
     onRequest: (name) => queue.add(name),
     onGone: (name) => reconciler.forget(name),
-    onSize: (size) => observer.pending(size),
     signal: draining,
   });
   const liveOf = (kind: LiveKind): Followed<string> =>

@@ -48,13 +48,19 @@ export interface ControllerOptions<Key extends string> {
   readonly signal: AbortSignal;
   /** Default 10 s. */
   readonly drainMs?: number;
-  /** Of one call; default 5 min. */
+  /** Of one call; default 5 min. Infinity for calls that end by limits of their own: they cost no timer. */
   readonly timeoutMs?: number;
   readonly clock?: Clock;
 }
 
 /** Of one error code. What is not told as a warning is told to those who debug. */
 const failureLines = { lines: 16, windowMs: 10_000 };
+
+/** Of one call. */
+interface Deadline {
+  readonly signal: AbortSignal;
+  clear(): void;
+}
 
 export interface Controller {
   /** When the signal has aborted and the last reconcile has returned. */
@@ -65,11 +71,11 @@ export function startController<Key extends string>(options: ControllerOptions<K
   const { name, queue, reconcile, concurrency = 1, signal, observer = {}, clock = systemClock } = options;
   const { drainMs = 10_000, timeoutMs = 5 * 60_000 } = options;
   const log = options.log.child({ controller: name });
-  /** Of the calls under way. */
+  /** Of the calls under way that have one. */
   const deadlines = new Set<AbortController>();
+  const ending = new AbortController();
   const limit = createLineLimit({ ...failureLines, now: () => clock.monotonic() });
   const turns = options.startsPerTurn === undefined ? undefined : createTurns(options.startsPerTurn);
-  let drained = false;
   observer.started?.(name, outcomes);
 
   async function runOne(key: Key): Promise<void> {
@@ -79,12 +85,9 @@ export function startController<Key extends string>(options: ControllerOptions<K
   }
 
   async function settle(key: Key): Promise<Outcome> {
-    const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), timeoutMs);
-    deadlines.add(deadline);
-    if (drained) deadline.abort(signal.reason);
+    const deadline = timeoutMs === Infinity ? undefined : startDeadline();
     try {
-      const result = await reconcile(key, deadline.signal);
+      const result = await reconcile(key, deadline?.signal ?? ending.signal);
       queue.forget(key);
       if (result?.requeueAfterMs === undefined) return 'success';
       queue.addAfter(key, result.requeueAfterMs);
@@ -92,9 +95,22 @@ export function startController<Key extends string>(options: ControllerOptions<K
     } catch (error) {
       return retry(key, error);
     } finally {
-      clearTimeout(timer);
-      deadlines.delete(deadline);
+      deadline?.clear();
     }
+  }
+
+  function startDeadline(): Deadline {
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), timeoutMs);
+    deadlines.add(deadline);
+    if (ending.signal.aborted) deadline.abort(signal.reason);
+    return {
+      signal: deadline.signal,
+      clear() {
+        clearTimeout(timer);
+        deadlines.delete(deadline);
+      },
+    };
   }
 
   function retry(key: Key, error: unknown): Outcome {
@@ -135,7 +151,7 @@ export function startController<Key extends string>(options: ControllerOptions<K
     await Promise.race([queue.shutdown(), pause(drainMs, patience.signal)]);
     patience.abort();
     void queue.shutdown({ discard: true });
-    drained = true;
+    ending.abort(signal.reason);
     for (const deadline of deadlines) deadline.abort(signal.reason);
   }
 

@@ -11,8 +11,8 @@ export interface Timer {
 }
 
 export interface QueueObserver {
-  /** Keys that wait to be handed out, after each change. */
-  depth?(depth: number): void;
+  /** Once, when the queue is made: the keys that wait to be handed out can be asked for. */
+  made?(depth: () => number): void;
   /** A key was added again after a failure or for later. */
   delayed?(delayMs: number): void;
   /** A key did not fit: it comes again by `relist`. */
@@ -78,6 +78,7 @@ export class WorkQueue<Key extends string = string> {
     this.#limit = options.limit ?? 10_000;
     this.#ready = new Lanes(options.laneOf ?? (() => ''));
     this.#overflow = options.relist === undefined ? undefined : new Overflow(options.relist);
+    this.#observer.made?.(() => this.depth);
   }
 
   /** Keys that wait to be handed out now. */
@@ -149,7 +150,6 @@ export class WorkQueue<Key extends string = string> {
     if (key !== undefined) {
       this.#running.add(key);
       this.#refill();
-      this.#observer.depth?.(this.#ready.size);
       return Promise.resolve(key);
     }
     if (this.#closed) return Promise.resolve(undefined);
@@ -175,7 +175,6 @@ export class WorkQueue<Key extends string = string> {
     if (options.discard === true) {
       this.#ready.clear();
       this.#again.clear();
-      this.#observer.depth?.(0);
     }
     for (const take of this.#takers.splice(0)) take(undefined);
     this.#settle();
@@ -194,7 +193,6 @@ export class WorkQueue<Key extends string = string> {
       return;
     }
     this.#ready.add(key);
-    this.#observer.depth?.(this.#ready.size);
   }
 
   /** Also when it is full: what waits already, and what somebody else's keys must not keep out. */

@@ -69,7 +69,6 @@ test('of what waits all is held but who manages its fields', async () => {
     log: pino({ enabled: false }),
     onRequest: () => undefined,
     onGone: () => undefined,
-    onSize: () => undefined,
     signal: ending.signal,
   });
   backlog.follow(new Set([on.signerName]));

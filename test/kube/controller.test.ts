@@ -145,25 +145,32 @@ describe('startController', () => {
     expect(finished).toEqual(['a', 'b']);
   });
 
-  test('what does not end within the grace is aborted and what waited is dropped', async () => {
-    const finished: string[] = [];
-    const { queue, stop, done } = start({
-      drainMs: 20,
-      reconcile: async (key, signal) => {
-        await new Promise((_resolve, reject) =>
-          signal.addEventListener('abort', () => reject(signal.reason)),
-        );
-        finished.push(key);
-      },
-    });
-    queue.add('a');
-    queue.add('b');
-    await new Promise((resolve) => setImmediate(resolve));
-    stop.abort(new Error('SIGTERM'));
-    await done;
-    expect(finished).toEqual([]);
-    expect(queue.depth).toBe(0);
-  });
+  test.each([
+    { limit: 'a limit', timeoutMs: 60_000 },
+    { limit: 'no limit', timeoutMs: Infinity },
+  ])(
+    'what does not end within the grace is aborted and what waited is dropped, with $limit of its own',
+    async ({ timeoutMs }) => {
+      const finished: string[] = [];
+      const { queue, stop, done } = start({
+        drainMs: 20,
+        timeoutMs,
+        reconcile: async (key, signal) => {
+          await new Promise((_resolve, reject) =>
+            signal.addEventListener('abort', () => reject(signal.reason)),
+          );
+          finished.push(key);
+        },
+      });
+      queue.add('a');
+      queue.add('b');
+      await new Promise((resolve) => setImmediate(resolve));
+      stop.abort(new Error('SIGTERM'));
+      await done;
+      expect(finished).toEqual([]);
+      expect(queue.depth).toBe(0);
+    },
+  );
 
   test('a call that takes too long is aborted and retried', async () => {
     let aborted = 0;

@@ -2,8 +2,8 @@ import type { Instruments } from '#ops/metrics/instrument.ts';
 
 /** What one work queue reports. */
 export interface QueueMetrics {
-  /** Keys that wait to be handed out. */
-  depth(keys: number): void;
+  /** `depth`: keys that wait to be handed out, asked at each scrape. */
+  made(depth: () => number): void;
   /** A key was put back, after a failure or for later. */
   delayed(delayMs: number): void;
   /** A key did not fit and comes again later. */
@@ -25,9 +25,15 @@ export function controllerMetrics(instruments: Instruments): ControllerMetrics {
     ['controller', 'outcome'],
   );
   const seconds = instruments.histogram('reconcile_seconds', 'Seconds of one reconcile.', ['controller']);
-  const depth = instruments.gauge('work_queue_depth', 'Keys that wait in the work queue of a controller.', [
-    'controller',
-  ]);
+  const depths = new Map<string, () => number>();
+  instruments.gauge(
+    'work_queue_depth',
+    'Keys that wait in the work queue of a controller.',
+    ['controller'],
+    (gauge) => {
+      for (const [controller, depth] of depths) gauge.set({ controller }, depth());
+    },
+  );
   const delayed = instruments.counter(
     'work_queue_delayed_total',
     'Keys that were put back into the work queue, after a failure or to be looked at again later.',
@@ -47,10 +53,9 @@ export function controllerMetrics(instruments: Instruments): ControllerMetrics {
       seconds.observe({ controller }, durationMs / 1000);
     },
     queue(controller) {
-      depth.set({ controller }, 0);
       for (const counter of [delayed, dropped]) counter.inc({ controller }, 0);
       return {
-        depth: (keys) => depth.set({ controller }, keys),
+        made: (depth) => depths.set(controller, depth),
         delayed: () => delayed.inc({ controller }),
         dropped: () => dropped.inc({ controller }),
       };

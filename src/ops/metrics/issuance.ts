@@ -8,14 +8,13 @@ export interface FrontDoorMetrics {
   answered(outcome: IssuanceOutcome, reason: string, seconds: number): void;
   /** A fault on our side; the request waits to be tried again. */
   postponed(reason: string): void;
-  /** Requests that wait for an answer of ours. */
-  pending(requests: number): void;
   /** Answered here because the replica that should have did not. */
   takenOver(): void;
 }
 
 export interface IssuanceMetrics {
-  frontDoor(name: string): FrontDoorMetrics;
+  /** `pending`: requests that wait for an answer of ours, asked at each scrape. */
+  frontDoor(name: string, pending: () => number): FrontDoorMetrics;
   /** A leaf was signed and thrown away because it came too late; the ledger remembers it. */
   discarded(): void;
 }
@@ -31,10 +30,14 @@ export function issuanceMetrics(instruments: Instruments): IssuanceMetrics {
     'Seconds from taking up a certificate request to its written answer, by front door and outcome.',
     ['front_door', 'outcome'],
   );
-  const backlog = instruments.gauge(
+  const backlogs = new Map<string, () => number>();
+  instruments.gauge(
     'signing_requests_pending',
     'Certificate requests that are ours to answer and have no answer yet.',
     ['front_door'],
+    (gauge) => {
+      for (const [front_door, pending] of backlogs) gauge.set({ front_door }, pending());
+    },
   );
   const discards = instruments.counter(
     'issuance_discarded_total',
@@ -46,9 +49,9 @@ export function issuanceMetrics(instruments: Instruments): IssuanceMetrics {
     ['front_door'],
   );
   return {
-    frontDoor(front_door) {
+    frontDoor(front_door, pending) {
       answers.inc({ front_door, outcome: 'issued', reason: 'Issued' }, 0);
-      backlog.set({ front_door }, 0);
+      backlogs.set(front_door, pending);
       takeOvers.inc({ front_door }, 0);
       return {
         answered(outcome, reason, duration) {
@@ -56,7 +59,6 @@ export function issuanceMetrics(instruments: Instruments): IssuanceMetrics {
           seconds.observe({ front_door, outcome }, duration);
         },
         postponed: (reason) => answers.inc({ front_door, outcome: 'postponed', reason }),
-        pending: (requests) => backlog.set({ front_door }, requests),
         takenOver: () => takeOvers.inc({ front_door }),
       };
     },

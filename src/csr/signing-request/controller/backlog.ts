@@ -14,14 +14,14 @@ export interface BacklogOptions {
   readonly onRequest: (name: string) => void;
   /** It waits no more. */
   readonly onGone: (name: string) => void;
-  /** How many wait, after each change. */
-  readonly onSize: (requests: number) => void;
   readonly signal: AbortSignal;
 }
 
 /** The requests that await our signature: one watch per signer name, which the API server filters. */
 export interface Backlog {
   get(name: string): CertificateSigningRequest | undefined;
+  /** How many wait. */
+  size(): number;
   names(): readonly string[];
   /** From now on exactly these signer names are watched. */
   follow(signerNames: ReadonlySet<string>): void;
@@ -49,7 +49,6 @@ export function createBacklog(options: BacklogOptions): Backlog {
     cache.onChange((_previous, current, name) => {
       if (current === undefined) options.onGone(name);
       else options.onRequest(name);
-      options.onSize(size());
     });
     const stop = new AbortController();
     const reflector = startReflector<CertificateSigningRequest, never, CertificateSigningRequest>({
@@ -69,10 +68,6 @@ export function createBacklog(options: BacklogOptions): Backlog {
     return { cache, reflector, stop };
   }
 
-  function size(): number {
-    return [...followed.values()].reduce((sum, { cache }) => sum + cache.size, 0);
-  }
-
   return {
     get(name) {
       for (const { cache } of followed.values()) {
@@ -81,6 +76,7 @@ export function createBacklog(options: BacklogOptions): Backlog {
       }
       return undefined;
     },
+    size: () => [...followed.values()].reduce((sum, { cache }) => sum + cache.size, 0),
     names: () =>
       [...followed.values()].flatMap(({ cache }) => cache.list().map(({ metadata }) => metadata.name)),
     follow(signerNames) {
@@ -92,7 +88,6 @@ export function createBacklog(options: BacklogOptions): Backlog {
       for (const signerName of signerNames) {
         if (!followed.has(signerName)) followed.set(signerName, start(signerName));
       }
-      options.onSize(size());
     },
     hasSynced: () => [...followed.values()].every(({ reflector }) => reflector.hasSynced()),
   };
