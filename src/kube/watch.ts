@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorMessage } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { KubeError } from '#kube/error.ts';
 import type { ListOptions } from '#kube/page.ts';
 import type { Resource } from '#kube/resource.ts';
-import { createTurns } from '#kube/turns.ts';
 import { type WatchEvent, watchEvents } from '#kube/watch-event.ts';
 
 export interface WatchOptions extends ListOptions {
@@ -61,10 +61,10 @@ export async function watch(client: KubeClient, resource: Resource, options: Wat
 }
 
 /**
- * Of 16 KiB, the most that a TLS record holds. What has come when a server, or we, were held up is megabytes: work that its first events
- * ask for begins before its last is read.
+ * What has come when a server, or we, were held up is megabytes: work that its first events ask for begins before its last is read. But it
+ * is more than the work of one turn makes come back, or a busy replica would fall behind what it watches.
  */
-const chunksPerTurn = 4;
+const bytesPerTurn = 256 * 1024;
 
 async function follow(
   response: IncomingMessage,
@@ -73,9 +73,13 @@ async function follow(
   alive: () => void,
 ): Promise<void> {
   const take = watchEvents(`watch of ${resource.plural}`, response.headers['content-type']);
-  const turns = createTurns(chunksPerTurn);
+  let left = bytesPerTurn;
   for await (const chunk of response as AsyncIterable<Buffer>) {
-    await turns.next();
+    if (left <= 0) {
+      await nextTurn();
+      left = bytesPerTurn;
+    }
+    left -= chunk.length;
     alive();
     options.onContact();
     take(chunk, (event) => {

@@ -61,15 +61,15 @@ test('200 requests at once are all answered, and one that asks in a loop keeps n
 });
 
 test('one that goes on asking in a loop keeps a single request of somebody else waiting for one turn', async () => {
-  const waiting = await askMany(looping, on, 200);
+  const waiting = await askMany(looping, on, 400);
   let asked = waiting.length;
   const over = new AbortController();
   const loop = (async () => {
     while (!over.signal.aborted) asked += (await askMany(looping, on, 20)).length;
   })();
   await on.start();
-  // In the midst of it.
-  await Promise.race(waiting.map((name) => answered(on, name)));
+  // In the midst of it: some of the first were answered.
+  await Promise.race(waiting.slice(0, 8).map((name) => answered(on, name)));
   const [name = ''] = await askMany(web, on, 1);
   const approved = await on.admin.get<CertificateSigningRequest>(certificateSigningRequests, name);
   const single = await answered(on, name);
@@ -79,6 +79,6 @@ test('one that goes on asking in a loop keeps a single request of somebody else 
   await loop;
   const all = await allAnswered(asked + 1);
   const between = all.filter((one) => revision(one) > revision(approved) && revision(one) < revision(single));
-  // What the workers had begun before, and one turn of two lanes.
-  expect(between.length).toBeLessThan(160);
+  // What the workers had begun before, and what was answered while it came here. In one line with the loop it is behind 400.
+  expect(between.length).toBeLessThan(300);
 });
