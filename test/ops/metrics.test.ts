@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { WorkQueue } from '#kube/work-queue.ts';
 import { metrics, sample } from './scrape.ts';
 
 test('two of them in one process do not mix', async () => {
@@ -138,18 +139,21 @@ test('events and heartbeats are counted by what became of them', async () => {
 test('every outcome of a controller stands at zero before its first reconcile', async () => {
   const made = metrics();
   made.controllers.started('bundle', ['success', 'error']);
-  const queue = made.controllers.queue('bundle');
+  const queue = new WorkQueue({ observer: made.controllers.queue('bundle') });
   const of = (outcome: string): string =>
     `mangrove_reconcile_total{controller="bundle",outcome="${outcome}"}`;
   expect(await sample(made, of('error'))).toBe(0);
   made.controllers.reconciled('bundle', 'success', 40);
-  queue.made(() => 3);
-  queue.delayed(5);
+  for (const key of ['a', 'b', 'c']) queue.add(key);
+  await queue.get();
+  queue.addAfter('d', 60_000);
   expect(await sample(made, of('success'))).toBe(1);
   expect(await sample(made, of('error'))).toBe(0);
   expect(await sample(made, 'mangrove_reconcile_seconds_sum{controller="bundle"}')).toBe(0.04);
-  expect(await sample(made, 'mangrove_work_queue_depth{controller="bundle"}')).toBe(3);
+  expect(await sample(made, 'mangrove_work_queue_depth{controller="bundle"}')).toBe(2);
   expect(await sample(made, 'mangrove_work_queue_delayed_total{controller="bundle"}')).toBe(1);
+  void queue.shutdown({ discard: true });
+  expect(await sample(made, 'mangrove_work_queue_depth{controller="bundle"}')).toBe(0);
 });
 
 test('a blocked event loop shows in its lag', async () => {

@@ -25,14 +25,10 @@ export function controllerMetrics(instruments: Instruments): ControllerMetrics {
     ['controller', 'outcome'],
   );
   const seconds = instruments.histogram('reconcile_seconds', 'Seconds of one reconcile.', ['controller']);
-  const depths = new Map<string, () => number>();
-  instruments.gauge(
+  const depths = instruments.readings(
     'work_queue_depth',
     'Keys that wait in the work queue of a controller.',
-    ['controller'],
-    (gauge) => {
-      for (const [controller, depth] of depths) gauge.set({ controller }, depth());
-    },
+    'controller',
   );
   const delayed = instruments.counter(
     'work_queue_delayed_total',

@@ -23,6 +23,8 @@ export interface Instruments {
     labels?: readonly Label[],
     collect?: (gauge: Gauge<Label>) => void,
   ): Gauge<Label>;
+  /** A gauge that is read at each scrape: a reader for each value of its label, to be set by whoever knows. */
+  readings(name: string, help: string, label: string): Map<string, () => number>;
   histogram<Label extends string = never>(
     name: string,
     help: string,
@@ -44,18 +46,26 @@ export function instrumentsOf(registry: Registry): Instruments {
     made.push({ name, type, help, labels });
     return { name, help, labelNames: [...labels], registers: [registry] };
   };
+  const gauge: Instruments['gauge'] = (name, help, labels = [], collect) =>
+    new Gauge({
+      ...common('gauge', name, help, labels),
+      ...(collect && {
+        collect() {
+          collect(this);
+        },
+      }),
+    });
   return {
     made,
     counter: (name, help, labels = []) => new Counter(common('counter', name, help, labels)),
-    gauge: (name, help, labels = [], collect) =>
-      new Gauge({
-        ...common('gauge', name, help, labels),
-        ...(collect && {
-          collect() {
-            collect(this);
-          },
-        }),
-      }),
+    gauge,
+    readings(name, help, label) {
+      const readers = new Map<string, () => number>();
+      gauge(name, help, [label], (itself) => {
+        for (const [value, read] of readers) itself.set({ [label]: value }, read());
+      });
+      return readers;
+    },
     histogram: (name, help, labels = []) =>
       new Histogram({ ...common('histogram', name, help, labels), buckets: secondsBuckets }),
   };

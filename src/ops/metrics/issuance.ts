@@ -30,14 +30,10 @@ export function issuanceMetrics(instruments: Instruments): IssuanceMetrics {
     'Seconds from taking up a certificate request to its written answer, by front door and outcome.',
     ['front_door', 'outcome'],
   );
-  const backlogs = new Map<string, () => number>();
-  instruments.gauge(
+  const backlogs = instruments.readings(
     'signing_requests_pending',
     'Certificate requests that are ours to answer and have no answer yet.',
-    ['front_door'],
-    (gauge) => {
-      for (const [front_door, pending] of backlogs) gauge.set({ front_door }, pending());
-    },
+    'front_door',
   );
   const discards = instruments.counter(
     'issuance_discarded_total',
