@@ -15,8 +15,8 @@ import { type Base, observe, queueOf, run } from '#parts.ts';
 
 /**
  * Requests that one replica works on at the same time: enough to keep the API server busy, for which the client's connections are the
- * limit, while others wait for the ledger. Few begin at once, so that what is signed is on its way to the server before more is begun. All that one waits for, the
- * ledger and the server, has a limit of its own.
+ * limit, while others wait for the ledger. Few begin at once, so that what is signed is on its way to the server before more is begun. A reconcile takes no
+ * signal, so a limit of its time would end nothing: what it waits for, the ledger and the server, has limits of its own.
  */
 const pace = { concurrency: 128, startsPerTurn: 16, timeoutMs: Infinity };
 
@@ -60,7 +60,10 @@ export function openSigningRequests(base: Base, options: SigningRequestsOptions)
     log,
     observer: metrics.kube.reflector('certificatesigningrequests'),
     onRequest: (name) => queue.add(name),
-    onGone: (name) => reconciler.forget(name),
+    onGone(name) {
+      reconciler.forget(name);
+      queue.forget(name);
+    },
     signal: draining,
   });
   const liveOf = (kind: LiveKind): Followed<string> =>

@@ -9,7 +9,7 @@ import type { WorkQueue } from '#kube/work-queue.ts';
 /**
  * Brings the world to what the object with this key asks for. Level-triggered: it gets only a key, reads the present state, and may be
  * called at any time, any number of times. Never runs twice at once for one key. The signal aborts when it takes too
- * long or the program ends.
+ * long, if there is a limit, or the program ends; without a limit all calls share it, so a listener must be removed again.
  */
 export type Reconcile<Key extends string> = (
   key: Key,
@@ -48,7 +48,7 @@ export interface ControllerOptions<Key extends string> {
   readonly signal: AbortSignal;
   /** Default 10 s. */
   readonly drainMs?: number;
-  /** Of one call; default 5 min. Infinity for calls that end by limits of their own: they cost no timer. */
+  /** Of one call; default 5 min. Infinity for calls that end by limits of their own, at no cost for each. */
   readonly timeoutMs?: number;
   readonly clock?: Clock;
 }

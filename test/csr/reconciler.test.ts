@@ -41,13 +41,35 @@ test('a certificate that waits to be written is forgotten with its request', asy
   expect(seconds).toHaveLength(1);
 });
 
+test('a certificate whose request went while it was written is not kept', async () => {
+  let writes = 0;
+  const world = { waits: true };
+  const { reconciler, seconds } = await setUp({
+    world,
+    async updateStatus(_resource, object) {
+      if (writes++ > 0) return object;
+      world.waits = false;
+      throw new KubeError('KUBE_UNAVAILABLE', 'connect ECONNREFUSED');
+    },
+  });
+  await expect(reconciler.answer('web')).rejects.toMatchObject({ code: 'KUBE_UNAVAILABLE' });
+  world.waits = true;
+  await reconciler.answer('web');
+  expect(seconds).toHaveLength(1);
+});
+
 interface Parts {
+  readonly world?: { waits: boolean };
   readonly clock?: { wall: number; monotonic: number };
   readonly updateStatus: KubeClient['updateStatus'];
 }
 
-/** A reconciler of one request, 'web', that waits for as long as it likes. */
-async function setUp({ clock = { wall: now * 1000, monotonic: 0 }, updateStatus }: Parts) {
+/** A reconciler of one request, 'web', that waits for as long as the world lets it. */
+async function setUp({
+  world = { waits: true },
+  clock = { wall: now * 1000, monotonic: 0 },
+  updateStatus,
+}: Parts) {
   const ledger = await openSqliteLedger({ path: join(scratchDirectory(), 'ledger.db') });
   onTestFinished(() => ledger.close());
   const { signer } = await hierarchy(ledger);
@@ -57,7 +79,7 @@ async function setUp({ clock = { wall: now * 1000, monotonic: 0 }, updateStatus 
   const reconciler = createSigningRequestReconciler({
     ...answerContext(ledger, signer, { now: () => clock.wall }),
     client: { get: () => Promise.reject(new Error('nothing has to be read')), updateStatus },
-    backlog: { get: () => request },
+    backlog: { get: () => (world.waits ? request : undefined) },
     share: { has: () => true, left: () => [], forget: () => undefined },
     events: { record: () => undefined },
     observer: { answered: (_outcome, _reason, took) => seconds.push(took), postponed: () => undefined },

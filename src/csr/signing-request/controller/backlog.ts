@@ -12,7 +12,7 @@ export interface BacklogOptions {
   readonly observer?: ReflectorObserver;
   /** A request with this name waits, or changed while it waits. */
   readonly onRequest: (name: string) => void;
-  /** It waits no more. */
+  /** No request with this name waits any more. */
   readonly onGone: (name: string) => void;
   readonly signal: AbortSignal;
 }
@@ -44,10 +44,19 @@ export function createBacklog(options: BacklogOptions): Backlog {
   const { client, log, observer, signal } = options;
   const followed = new Map<string, Followed>();
 
+  function get(name: string): CertificateSigningRequest | undefined {
+    for (const { cache } of followed.values()) {
+      const request = cache.get(undefined, name);
+      if (request !== undefined) return request;
+    }
+    return undefined;
+  }
+
   function start(signerName: string): Followed {
     const cache = new Cache<CertificateSigningRequest>();
-    cache.onChange((_previous, current, name) => {
-      if (current === undefined) options.onGone(name);
+    cache.onChange((_previous, _current, name) => {
+      // Of all watches: one made again for another signer may be here before the end of the first is.
+      if (get(name) === undefined) options.onGone(name);
       else options.onRequest(name);
     });
     const stop = new AbortController();
@@ -69,13 +78,7 @@ export function createBacklog(options: BacklogOptions): Backlog {
   }
 
   return {
-    get(name) {
-      for (const { cache } of followed.values()) {
-        const request = cache.get(undefined, name);
-        if (request !== undefined) return request;
-      }
-      return undefined;
-    },
+    get,
     size: () => [...followed.values()].reduce((sum, { cache }) => sum + cache.size, 0),
     names: () =>
       [...followed.values()].flatMap(({ cache }) => cache.list().map(({ metadata }) => metadata.name)),

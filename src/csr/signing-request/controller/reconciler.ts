@@ -94,7 +94,11 @@ export function createSigningRequestReconciler(
         unwritten.delete(request.metadata.name);
         return true;
       }
-      if (given.outcome === 'issued')
+      // One that went meanwhile will not be asked for again.
+      if (
+        given.outcome === 'issued' &&
+        backlog.get(request.metadata.name)?.metadata.uid === request.metadata.uid
+      )
         unwritten.set(request.metadata.name, { uid: request.metadata.uid, given });
       throw error;
     }
