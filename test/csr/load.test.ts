@@ -80,5 +80,5 @@ test('one that goes on asking in a loop does not keep a single request of somebo
   const all = await allAnswered(asked + 1);
   const between = all.filter((one) => revision(one) > revision(approved) && revision(one) < revision(single));
   // What the workers had begun before, and what was answered while it came here. The loop has far more than that waiting.
-  expect(between.length).toBeLessThan(300);
+  expect(between.length).toBeLessThan(400);
 });

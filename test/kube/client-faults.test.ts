@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { KubeClient } from '#kube/client.ts';
+import { mostRequests } from '#kube/connection-pools.ts';
 import type { ConfigMap } from '#kube/object.ts';
 import { controlPlane, type TestControlPlane } from '../support/control-plane.ts';
 import { answer, type Fault, faultProxy, loseAnswer, statusBody } from './fault-proxy.ts';
@@ -69,15 +70,15 @@ describe('KubeClient when the server or the way to it fails', () => {
     const { client, namespace, proxy } = await setUp();
     const held: (() => void)[] = [];
     proxy.setFault((_request, _response, forward) => void held.push(forward));
-    const many = Array.from({ length: 70 }, () => client.list(maps, { namespace }));
-    await until(() => held.length >= 64);
+    const many = Array.from({ length: mostRequests + 6 }, () => client.list(maps, { namespace }));
+    await until(() => held.length >= mostRequests);
     proxy.setFault(undefined);
     const urgent = await client.list(maps, { namespace, urgent: true });
     expect(urgent.items).toBeInstanceOf(Array);
-    expect(proxy.seen).toHaveLength(65);
+    expect(proxy.seen).toHaveLength(mostRequests + 1);
     for (const forward of held) forward();
     await Promise.all(many);
-    expect(proxy.seen).toHaveLength(71);
+    expect(proxy.seen).toHaveLength(mostRequests + 7);
   });
 
   test('a busy server is asked again after the time that it names, reads and writes alike', async () => {
