@@ -95,8 +95,8 @@ export async function compare(resource: Resource, options: Watched): Promise<rea
 export async function compareBookmarks(
   options: Pick<Watched, 'metadataOnly'>,
 ): Promise<WatchEvent | undefined> {
-  // A bookmark comes two seconds before the end, if anything happened until then: on a busy machine that takes its time.
   const { from: resourceVersion } = await liveSigningRequest();
+  // A bookmark comes two seconds before the end, if anything happened until then: on a busy machine that takes its time.
   const watched = { ...options, resourceVersion, timeoutSeconds: 12 };
   const later = pause(1_500, testSignal()).then(liveSigningRequest);
   const doors = await Promise.all([door('all'), door('json')]);
