@@ -71,9 +71,9 @@ export function startController<Key extends string>(options: ControllerOptions<K
   const { name, queue, reconcile, concurrency = 1, signal, observer = {}, clock = systemClock } = options;
   const { drainMs = 10_000, timeoutMs = 5 * 60_000 } = options;
   const log = options.log.child({ controller: name });
-  /** Of the calls under way that have one. */
-  const deadlines = new Set<AbortController>();
   const ending = new AbortController();
+  /** Of the calls under way; that of those without a limit is the end alone. */
+  const deadlines = new Set([ending]);
   const limit = createLineLimit({ ...failureLines, now: () => clock.monotonic() });
   const turns = options.startsPerTurn === undefined ? undefined : createTurns(options.startsPerTurn);
   observer.started?.(name, outcomes);
@@ -151,7 +151,6 @@ export function startController<Key extends string>(options: ControllerOptions<K
     await Promise.race([queue.shutdown(), pause(drainMs, patience.signal)]);
     patience.abort();
     void queue.shutdown({ discard: true });
-    ending.abort(signal.reason);
     for (const deadline of deadlines) deadline.abort(signal.reason);
   }
 
