@@ -6,6 +6,7 @@ import { createSigningRequestReconciler } from '#csr/signing-request/controller/
 import { createShare } from '#csr/signing-request/controller/share.ts';
 import type { LiveKind } from '#csr/signing-request/live-identity.ts';
 import type { Clock } from '#kube/clock.ts';
+import { mostRequests } from '#kube/connection-pools.ts';
 import type { EventRecorder } from '#kube/event.ts';
 import type { Followed } from '#kube/follow.ts';
 import type { Members } from '#kube/members.ts';
@@ -14,11 +15,12 @@ import type { Reflector } from '#kube/reflector.ts';
 import { type Base, observe, queueOf, run } from '#parts.ts';
 
 /**
- * Requests that one replica works on at the same time: enough to keep the API server busy, for which the client's connections are the
- * limit, while others wait for the ledger. Few begin at once, so that what is signed is on its way to the server before more is begun. A reconcile takes no
- * signal, so a limit of its time would end nothing: what it waits for, the ledger and the server, has limits of its own.
+ * Requests that one replica works on at the same time: half again as many as the client has connections. The API server takes what comes
+ * together through each of its stages together, and so answers a hundred at once: unless more are signed by then, and wait for a
+ * connection, it has nothing to do while these are begun. Few begin in one turn, so that what is signed is on its way before more is begun.
+ * A reconcile takes no signal, so a limit of its time would end nothing: what it waits for, the ledger and the server, has limits of its own.
  */
-const pace = { concurrency: 128, startsPerTurn: 16, timeoutMs: Infinity };
+const pace = { concurrency: 1.5 * mostRequests, startsPerTurn: 16, timeoutMs: Infinity };
 
 /** How soon to look again whether another replica has answered, or has gone. */
 const lookAgainMs = 1_000;

@@ -58,6 +58,34 @@ test('a certificate whose request went while it was written is not kept', async 
   expect(seconds).toHaveLength(1);
 });
 
+test('a request that was answered, and of which the watch does not know it yet, is not signed again', async () => {
+  const world = { waits: true };
+  const { reconciler, seconds } = await setUp({ world, updateStatus: async (_resource, object) => object });
+  await reconciler.answer('web');
+  await reconciler.answer('web');
+  expect(seconds).toHaveLength(1);
+});
+
+test('what was answered is not remembered for longer than it waits', async () => {
+  const world = { waits: true };
+  const { reconciler, seconds } = await setUp({
+    world,
+    async updateStatus(_resource, object) {
+      // The watch is sooner than the answer to the write.
+      world.waits = false;
+      return object;
+    },
+  });
+  await reconciler.answer('web');
+  world.waits = true;
+  await reconciler.answer('web');
+  expect(seconds).toHaveLength(2);
+  world.waits = true;
+  reconciler.forget('web');
+  await reconciler.answer('web');
+  expect(seconds).toHaveLength(3);
+});
+
 interface Parts {
   readonly world?: { waits: boolean };
   readonly clock?: { wall: number; monotonic: number };

@@ -59,6 +59,12 @@ export function createSigningRequestReconciler(
    */
   const unwritten = new Map<string, { readonly uid: string | undefined; readonly given: Issued }>();
 
+  /**
+   * UIDs of the requests that were answered and, by the watch, still wait, by name: whatever asks for one of them meanwhile would have it
+   * signed again, for nobody. Gone with the request.
+   */
+  const answered = new Map<string, string | undefined>();
+
   /** The request as it is now, with the certificate that waits to be written, if there is one. */
   async function current(name: string): Promise<Current | undefined> {
     const cached = backlog.get(name);
@@ -76,32 +82,39 @@ export function createSigningRequestReconciler(
 
   /** False when the request is not any more what was answered. */
   async function write(request: CertificateSigningRequest, given: Answer): Promise<boolean> {
-    const answered =
+    const update =
       given.outcome === 'issued'
         ? withCertificate(request, given.leaf.chain)
         : withFailure(request, { ...given, now: new Date(options.now()) });
     if (step !== undefined) await step('answer/write');
     try {
       // What it was is known, and half of the answer's size.
-      await client.updateStatus(certificateSigningRequests, answered, { metadataOnly: true });
+      await client.updateStatus(certificateSigningRequests, update, { metadataOnly: true });
       if (step !== undefined) await step('answer/tell');
-      unwritten.delete(request.metadata.name);
+      written(request);
       return true;
     } catch (error) {
       // It changed or went away while we signed: what it is now arrives by the watch, and the serial is in the ledger.
       if (isConflict(error) || isNotFound(error)) return false;
-      if (isOutcomeUnknown(error) && (await wasWritten(answered))) {
-        unwritten.delete(request.metadata.name);
+      if (isOutcomeUnknown(error) && (await wasWritten(update))) {
+        written(request);
         return true;
       }
-      // One that went meanwhile will not be asked for again.
-      if (
-        given.outcome === 'issued' &&
-        backlog.get(request.metadata.name)?.metadata.uid === request.metadata.uid
-      )
+      if (given.outcome === 'issued' && waits(request))
         unwritten.set(request.metadata.name, { uid: request.metadata.uid, given });
       throw error;
     }
+  }
+
+  /** What went meanwhile will not be asked for again, and nothing is kept of it. */
+  function waits({ metadata: { name, uid } }: CertificateSigningRequest): boolean {
+    return backlog.get(name)?.metadata.uid === uid;
+  }
+
+  function written(request: CertificateSigningRequest): void {
+    const { name, uid } = request.metadata;
+    unwritten.delete(name);
+    if (waits(request)) answered.set(name, uid);
   }
 
   /** Whether our answer stands although nobody told us. When it cannot be read either, it is not known to stand. */
@@ -141,6 +154,7 @@ export function createSigningRequestReconciler(
 
   function forget(name: string): void {
     unwritten.delete(name);
+    answered.delete(name);
     share.forget(name);
   }
 
@@ -149,6 +163,7 @@ export function createSigningRequestReconciler(
     const found = await current(name);
     if (found === undefined) return forget(name);
     const { request, earlier } = found;
+    if (answered.has(name) && answered.get(name) === request.metadata.uid) return;
     if (earlier === undefined && !share.has(request)) return;
     try {
       const given = await (earlier === undefined
