@@ -6,89 +6,111 @@ import type { CertificateSigningRequest } from '#kube/object.ts';
 import { certificateSigningRequests } from '#kube/resource.ts';
 import { opensslRequest } from '../test/csr/support/requester.ts';
 import type { Installation } from '../test/support/installation.ts';
-import type { Benchmark } from './benchmark.ts';
-import { benchControlPlane } from './control-plane.ts';
+import type { Benchmark, OpenBenchmark } from './benchmark.ts';
+import { type BenchControlPlane, benchControlPlane } from './control-plane.ts';
 import { forAll } from './in-flight.ts';
+import { apart } from './processors.ts';
 import { replicas } from './replica.ts';
 
 const requests = 2_000;
 const writers = 32;
 const seenMs = 500;
 
-export const drain: Benchmark = {
+/** Server and replica share the processors: what the replica uses, the server lacks. */
+export const drain = drainOf({
   name: 'drain',
-  unit: 'certificates per second',
   does: `${requests} approved CertificateSigningRequests that wait are answered: identity, ledger, signature, status`,
   against: 'the same API server takes the same status writes, by the same account, from a bare loop of 32',
-  target: 0.8,
-  quick: false,
-  pinned: false,
-  rounds: 11,
-  // A minute: V8 compiles what is hot, and again when it has seen the first bookmark, and the first connection that closed.
-  warmUpRounds: 8,
-  async open() {
-    const { on, collect, close } = await benchControlPlane();
-    await on.createAuthority();
-    const replica = (await replicas(on))();
-    await replica.ready();
-    const account = `--serviceaccount=${on.namespace}:load`;
-    await on.kubectl(['create', 'serviceaccount', 'load', '--namespace', on.namespace]);
-    await on.kubectl(['create', 'clusterrolebinding', 'load', '--clusterrole=cluster-admin', account]);
-    const load = on.client(await tokenOf(on, 'load'));
-    const nobody = `${on.namespace}.test/nobody`;
-    await allowSigning(on, nobody);
-    const signer = on.client(await tokenOf(on, 'mangrove'));
-    const chain = await someChain(on, load);
+  start: () => benchControlPlane(),
+});
 
-    async function issued(): Promise<number> {
-      const text = await replica.metrics();
-      return Number(/^mangrove_issuance_total\{.*outcome="issued".*\} (\d+)$/m.exec(text)?.[1] ?? 0);
-    }
+/** API server and etcd have a processor of their own, as on the machines of a control plane: is the server kept busy? */
+export const drainApart = drainOf({
+  name: 'drain-apart',
+  does: 'the same, with API server and etcd on a processor of their own, and the replica on another',
+  against: 'the same, with the bare loop there',
+  start: () => apart(() => benchControlPlane()),
+});
 
-    return {
-      async round() {
-        const before = await issued();
-        const made = await makeRequests(load, on.signerName);
-        // It has seen them all, as it has in life when somebody approves them. Nobody answers until all are approved: what is
-        // measured is the drain alone.
-        await sleep(seenMs);
-        replica.signal('SIGSTOP');
-        await approve(on, made);
-        await collect();
-        const started = performance.now();
-        replica.signal('SIGCONT');
-        for (let left = requests; left > 0; left = before + requests - (await issued())) {
-          // Looks get closer towards the end: each one costs the replica time.
-          await sleep(Math.max(5, left / 2));
-        }
-        const rate = (requests * 1000) / (performance.now() - started);
-        await remove(load, made);
-        return { rate, latencies: [] };
-      },
-      async floor() {
-        const approved = await approve(on, await makeRequests(load, nobody));
-        // As the product holds them.
-        const waiting = approved.map((request) => withoutManagedFields(request));
-        // A collection costs 0.8 s of CPU, as much as 500 writes: both begin at the same distance from the next.
-        await collect();
-        const started = performance.now();
-        await forAll(writers, waiting, (request) =>
-          signer.updateStatus(certificateSigningRequests, withCertificate(request, chain), {
-            metadataOnly: true,
-          }),
-        );
-        const rate = (requests * 1000) / (performance.now() - started);
-        await remove(load, waiting);
-        return rate;
-      },
-      resident: () => replica.residentBytes(),
-      async close() {
-        await replica.stop();
-        await close();
-      },
-    };
-  },
-};
+interface DrainOptions extends Pick<Benchmark, 'name' | 'does' | 'against'> {
+  readonly start: () => Promise<BenchControlPlane>;
+}
+
+function drainOf({ start, ...texts }: DrainOptions): Benchmark {
+  return {
+    ...texts,
+    unit: 'certificates per second',
+    target: 0.8,
+    quick: false,
+    pinned: false,
+    rounds: 11,
+    // A minute: V8 compiles what is hot, and again when it has seen the first bookmark, and the first connection that closed.
+    warmUpRounds: 8,
+    open: async () => openDrain(await start()),
+  };
+}
+
+async function openDrain({ on, collect, close }: BenchControlPlane): Promise<OpenBenchmark> {
+  await on.createAuthority();
+  const replica = (await replicas(on))();
+  await replica.ready();
+  const account = `--serviceaccount=${on.namespace}:load`;
+  await on.kubectl(['create', 'serviceaccount', 'load', '--namespace', on.namespace]);
+  await on.kubectl(['create', 'clusterrolebinding', 'load', '--clusterrole=cluster-admin', account]);
+  const load = on.client(await tokenOf(on, 'load'));
+  const nobody = `${on.namespace}.test/nobody`;
+  await allowSigning(on, nobody);
+  const signer = on.client(await tokenOf(on, 'mangrove'));
+  const chain = await someChain(on, load);
+
+  async function issued(): Promise<number> {
+    const text = await replica.metrics();
+    return Number(/^mangrove_issuance_total\{.*outcome="issued".*\} (\d+)$/m.exec(text)?.[1] ?? 0);
+  }
+
+  return {
+    async round() {
+      const before = await issued();
+      const made = await makeRequests(load, on.signerName);
+      // It has seen them all, as it has in life when somebody approves them. Nobody answers until all are approved: what is
+      // measured is the drain alone.
+      await sleep(seenMs);
+      replica.signal('SIGSTOP');
+      await approve(on, made);
+      await collect();
+      const started = performance.now();
+      replica.signal('SIGCONT');
+      for (let left = requests; left > 0; left = before + requests - (await issued())) {
+        // Looks get closer towards the end: each one costs the replica time.
+        await sleep(Math.max(5, left / 2));
+      }
+      const rate = (requests * 1000) / (performance.now() - started);
+      await remove(load, made);
+      return { rate, latencies: [] };
+    },
+    async floor() {
+      const approved = await approve(on, await makeRequests(load, nobody));
+      // As the product holds them.
+      const waiting = approved.map((request) => withoutManagedFields(request));
+      // A collection costs 0.8 s of CPU, as much as 500 writes: both begin at the same distance from the next.
+      await collect();
+      const started = performance.now();
+      await forAll(writers, waiting, (request) =>
+        signer.updateStatus(certificateSigningRequests, withCertificate(request, chain), {
+          metadataOnly: true,
+        }),
+      );
+      const rate = (requests * 1000) / (performance.now() - started);
+      await remove(load, waiting);
+      return rate;
+    },
+    resident: () => replica.residentBytes(),
+    async close() {
+      await replica.stop();
+      await close();
+    },
+  };
+}
 
 async function tokenOf(on: Installation, serviceAccount: string): Promise<string> {
   return (await on.kubectl(['create', 'token', serviceAccount, '--namespace', on.namespace])).trim();

@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Benchmark, Report } from './benchmark.ts';
 import { bundleChange } from './bundle-change.ts';
-import { drain } from './drain.ts';
+import { drain, drainApart } from './drain.ts';
 import { fanOut, fanOutSmall } from './fan-out.ts';
 import { issuance } from './issuance.ts';
 import { issuanceLedger } from './issuance-ledger.ts';
 import { ledger } from './ledger.ts';
 import { measure } from './measure.ts';
 import { namespaceStart } from './namespace-start.ts';
+import { allowedProcessors, commandOn } from './processors.ts';
 import { start } from './start.ts';
 import { describeReport } from './table.ts';
 
@@ -18,6 +18,7 @@ const benchmarks: readonly Benchmark[] = [
   issuanceLedger,
   ledger,
   drain,
+  drainApart,
   start,
   fanOut,
   fanOutSmall,
@@ -82,12 +83,12 @@ function named(name: string): Benchmark {
 
 async function measureInChild(benchmark: Benchmark): Promise<Report> {
   const self = [process.execPath, import.meta.filename, '--measure', benchmark.name];
-  const core = benchmark.pinned ? lastCore() : undefined;
+  const processor = benchmark.pinned ? allowedProcessors()?.last : undefined;
   try {
-    return await reportOf(core === undefined ? self : ['taskset', '-c', core, ...self]);
+    return await reportOf(processor === undefined ? self : commandOn(processor, self));
   } catch (error) {
     // No taskset on this machine: what is single-threaded stays nearly as good without.
-    if (core === undefined || !(error instanceof Error && 'code' in error && error.code === 'ENOENT'))
+    if (processor === undefined || !(error instanceof Error && 'code' in error && error.code === 'ENOENT'))
       throw error;
     return await reportOf(self);
   }
@@ -106,15 +107,6 @@ function reportOf([command = '', ...args]: readonly string[]): Promise<Report> {
     else reject(new Error(`benchmark ended with ${code}: ${args.join(' ')}`));
   });
   return promise;
-}
-
-/** The last core that we may use; the first is where the interrupts go. Undefined where the kernel does not say. */
-function lastCore(): string | undefined {
-  try {
-    return /^Cpus_allowed_list:.*?(\d+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
-  } catch {
-    return undefined;
-  }
 }
 
 try {
