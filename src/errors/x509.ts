@@ -35,6 +35,9 @@ export const x509Errors: ErrorRows<X509Code> = {
     `${derTool}; unused bits are zero, and flags have no trailing zero bits.`,
   ),
   DER_BIT_STRING_UNUSED_BITS: malformed(`${derTool}; keys and signatures are whole octets.`),
+  DER_STRING_INVALID: malformed(
+    `${derTool}; a BMPString has two bytes for each character, and a UniversalString four.`,
+  ),
   DER_OID_INVALID: malformed(`${derTool}; an object identifier is empty, padded, cut off or too long.`),
   DER_SET_ORDER: malformed(`${derTool}; the members of a SET OF are sorted by their encoding.`),
   DER_TIME_INVALID: malformed(

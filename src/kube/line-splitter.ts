@@ -1,6 +1,8 @@
+import { KubeError } from '#kube/error.ts';
+
 const newline = 0x0a;
 
-/** Takes chunks of a byte stream and hands out its lines, without their ends; throws RangeError on a line over the limit. */
+/** Takes chunks of a byte stream and hands out its lines, without their ends; throws KUBE_RESPONSE_INVALID on one over the limit. */
 export interface LineSplitter {
   push(chunk: Buffer, onLine: (line: string) => void): void;
   /** Bytes of a line that has not ended yet. */
@@ -16,7 +18,8 @@ export function lineSplitter(maxLineBytes: number): LineSplitter {
   let pending = 0;
 
   function requireLength(bytes: number): void {
-    if (bytes > maxLineBytes) throw new RangeError(`a line is longer than ${maxLineBytes} bytes`);
+    if (bytes > maxLineBytes)
+      throw new KubeError('KUBE_RESPONSE_INVALID', `a line is longer than ${maxLineBytes} bytes`);
   }
 
   function keep(part: Buffer): void {

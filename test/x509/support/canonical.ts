@@ -8,12 +8,16 @@ export interface Node {
 }
 
 /** Reads one element of BER that fills `bytes`; undefined when there is none. */
-export function parseBer(bytes: Buffer): Node | undefined {
-  const found = elementAt(bytes, 0);
+export function parseBer(bytes: Buffer, opened = readInCertificates): Node | undefined {
+  const found = elementAt(bytes, 0, opened);
   return found?.end === bytes.length ? found.node : undefined;
 }
 
-function elementAt(bytes: Buffer, at: number): { node: Node; end: number } | undefined {
+function elementAt(
+  bytes: Buffer,
+  at: number,
+  opened: ReadonlySet<string>,
+): { node: Node; end: number } | undefined {
   const [tag, first] = [bytes[at], bytes[at + 1]];
   if (tag === undefined || first === undefined || first === 0x80 || first > 0x84) return undefined;
   const octets = first < 0x80 ? 0 : first & 0x7f;
@@ -23,34 +27,34 @@ function elementAt(bytes: Buffer, at: number): { node: Node; end: number } | und
   const end = start + length;
   if (end > bytes.length) return undefined;
   const contents = bytes.subarray(start, end);
-  return { node: { tag, contents, children: childrenOf(tag, contents) }, end };
+  return { node: { tag, contents, children: childrenOf(tag, contents, opened) }, end };
 }
 
-function childrenOf(tag: number, contents: Buffer): Node[] | undefined {
+function childrenOf(tag: number, contents: Buffer, opened: ReadonlySet<string>): Node[] | undefined {
   if ((tag & 0x20) === 0) return undefined;
   const children: Node[] = [];
   let at = 0;
   while (at < contents.length) {
-    const found = elementAt(contents, at);
+    const found = elementAt(contents, at, opened);
     if (found === undefined) return undefined;
     children.push(found.node);
     at = found.end;
   }
-  return children.map((child, index) => (isExtensionValue(children, index) ? opened(child) : child));
+  const isOpened = opened.has(oidOf(children[0]));
+  return children.map((child, index) => (isOpened && index > 0 && child.tag === 0x04 ? open(child) : child));
 }
 
 const extensionRequest = '2a864886f70d01090e';
 const subjectAltName = '551d11';
-/** Subject key id, key usage, names, basic constraints and purposes: values that our readers read. */
-const readExtensions = new Set(['551d0e', '551d0f', subjectAltName, '551d13', '551d25']);
+/** Key usage, names, basic constraints and purposes: extensions whose values our reader of requests reads. */
+export const readInRequests: ReadonlySet<string> = new Set(['551d0f', subjectAltName, '551d13', '551d25']);
+/** And the subject key id. */
+const readInCertificates: ReadonlySet<string> = new Set([...readInRequests, '551d0e']);
 
 const oidOf = (node: Node | undefined): string => (node?.tag === 0x06 ? node.contents.toString('hex') : '');
 
 /** The OCTET STRING of an extension holds an element again. */
-const isExtensionValue = (siblings: readonly Node[], index: number): boolean =>
-  index > 0 && siblings[index]?.tag === 0x04 && readExtensions.has(oidOf(siblings[0]));
-
-function opened(node: Node): Node {
+function open(node: Node): Node {
   const inner = parseBer(node.contents);
   return inner === undefined ? node : { ...node, children: [inner] };
 }

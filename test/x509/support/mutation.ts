@@ -88,7 +88,8 @@ export function attempt<T>(parse: () => T): T | undefined {
   }
 }
 
-export function expectCanonical(der: Buffer): void {
-  const tree = parseBer(der);
+/** @param opened extensions whose values are read */
+export function expectCanonical(der: Buffer, opened?: ReadonlySet<string>): void {
+  const tree = parseBer(der, opened);
   expect(tree === undefined ? undefined : canonical(tree).toString('hex')).toBe(der.toString('hex'));
 }
