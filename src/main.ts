@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { countPublishedRoots, ensureAuthorityBundle } from '#bundles/controller/authority-bundle.ts';
+import type { BundleControllerTiming } from '#bundles/controller/timing.ts';
 import { describeEvidence } from '#bundles/controller/verify.ts';
 import { startBundleController } from '#bundles/controller.ts';
 import { readRoots, trustedRoots } from '#ca/authority/controller/anchors.ts';
@@ -53,6 +54,8 @@ export interface MangroveOptions {
   readonly step?: Step;
   /** A test sets it forward and back. */
   readonly clock?: Clock;
+  /** A test need not wait as long as life may take. */
+  readonly bundleTiming?: Partial<BundleControllerTiming>;
 }
 
 /** A replica that is silent for four of its beats is dead to the others, which then answer what was its to answer. */
@@ -203,6 +206,7 @@ export async function startMangrove(options: MangroveOptions): Promise<Mangrove>
     reflectorObserver: (plural) => metrics.kube.reflector(plural),
     signal: draining.signal,
     ...(step === undefined ? {} : { step }),
+    ...(options.bundleTiming === undefined ? {} : { timing: options.bundleTiming }),
   });
 
   function handled(): CertificateAuthority[] {

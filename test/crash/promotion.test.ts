@@ -44,7 +44,8 @@ const successions: readonly { readonly changing: readonly Death[]; readonly prom
   [
     {
       changing: [{ step: 'publish/write' }, { step: 'publish/read-back' }, { step: 'publish/status' }],
-      promoting: [{ step: 'publish/status' }, { step: 'publish/write' }, { step: 'publish/read-back' }],
+      // In the order of the flow: where the status comes last, nothing is left to be written after a death at it.
+      promoting: [{ step: 'publish/write' }, { step: 'publish/read-back' }, { step: 'publish/status' }],
     },
     {
       changing: [],

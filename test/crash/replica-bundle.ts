@@ -1,3 +1,4 @@
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 import shipped from '../../rolldown.config.ts';
@@ -13,7 +14,8 @@ export async function bundleReplica(directory: string): Promise<string> {
     platform: 'node',
   });
   const { output } = shipped as { readonly output: object };
-  const dir = join(directory, 'replica-bundle');
+  // A folder for each: to write one empties it first, and replicas of another file may be starting from theirs.
+  const dir = mkdtempSync(join(directory, 'replica-bundle-'));
   await bundle.write({ ...output, dir });
   await bundle.close();
   return join(dir, 'replica.mjs');
