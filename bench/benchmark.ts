@@ -11,6 +11,8 @@ export interface Benchmark {
   readonly target: number;
   /** Runs without being named: needs no control plane and less than 40 s. */
   readonly quick: boolean;
+  /** Why it cannot run on this machine; undefined where it can. */
+  readonly hindrance?: () => string | undefined;
   /** Runs on one core, as its floor does. */
   readonly pinned: boolean;
   /** Of work and floor in turns; default 7. */

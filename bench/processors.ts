@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /** Of those that this process may use. The first is where the interrupts go. */
@@ -24,10 +24,17 @@ export function commandOn(processor: string, command: readonly string[]): readon
   return ['taskset', '-c', processor, ...command];
 }
 
+/** Why `apart` cannot be done. */
+export function apartHindrance(): string | undefined {
+  const allowed = allowedProcessors();
+  if (allowed === undefined || allowed.first === allowed.last) return 'it takes two processors';
+  return spawnSync('taskset', ['--version']).status === 0 ? undefined : 'it takes the command taskset';
+}
+
 /** Two processors: what `task` starts runs on the first alone; this process, and what it starts from then on, on the last. */
 export async function apart<T>(task: () => Promise<T>): Promise<T> {
   const allowed = allowedProcessors();
-  if (allowed === undefined || allowed.first === allowed.last) throw new Error('this takes two processors');
+  if (allowed === undefined) throw new Error('the kernel names no processors');
   moveTo(allowed.first);
   const started = await task();
   moveTo(allowed.last);

@@ -60,6 +60,12 @@ async function main(): Promise<number> {
       ? positionals.map(named)
       : benchmarks.filter(({ quick }) => quick || values.all === true);
   for (const benchmark of chosen) {
+    const hindrance = benchmark.hindrance?.();
+    if (hindrance !== undefined) {
+      console.error(`${benchmark.name} cannot run here: ${hindrance}`);
+      if (positionals.length > 0) return 1;
+      continue;
+    }
     const report = await measureInChild(benchmark);
     console.log(values.json === true ? JSON.stringify(report) : describeReport(benchmark, report));
   }

@@ -13,7 +13,7 @@ export interface FrameSplitter {
  * Each frame has its length before it, in four bytes, the highest first (apimachinery pkg/util/framer). A frame that lies in one chunk is
  * handed out where it lies.
  */
-export function frameSplitter(maxFrameBytes: number): FrameSplitter {
+export function frameSplitter(maxFrameBytes: number, what: string): FrameSplitter {
   let parts: Buffer[] = [];
   let pending = 0;
   /** Of the frame that has begun, with its length. */
@@ -24,7 +24,7 @@ export function frameSplitter(maxFrameBytes: number): FrameSplitter {
     if (length > maxFrameBytes)
       throw new KubeError(
         'KUBE_RESPONSE_INVALID',
-        `a frame of ${length} bytes is longer than ${maxFrameBytes}`,
+        `${what}: a frame of ${length} bytes is longer than ${maxFrameBytes}`,
       );
     return prefixBytes + length;
   }

@@ -13,13 +13,13 @@ export interface LineSplitter {
  * Splits on the byte 0x0A before decoding: no UTF-8 sequence contains that byte, so a character that is cut by a chunk's end
  * is whole again when its line is decoded.
  */
-export function lineSplitter(maxLineBytes: number): LineSplitter {
+export function lineSplitter(maxLineBytes: number, what: string): LineSplitter {
   let parts: Buffer[] = [];
   let pending = 0;
 
   function requireLength(bytes: number): void {
     if (bytes > maxLineBytes)
-      throw new KubeError('KUBE_RESPONSE_INVALID', `a line is longer than ${maxLineBytes} bytes`);
+      throw new KubeError('KUBE_RESPONSE_INVALID', `${what}: a line is longer than ${maxLineBytes} bytes`);
   }
 
   function keep(part: Buffer): void {

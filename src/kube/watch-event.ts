@@ -36,13 +36,13 @@ function isProtobuf(contentType = ''): boolean {
 
 /** One event a line. */
 function jsonEvents(what: string): WatchEvents {
-  const lines = lineSplitter(maxEventBytes);
+  const lines = lineSplitter(maxEventBytes, what);
   return (chunk, onEvent) => lines.push(chunk, (line) => onEvent(eventOf(what, parseLine(what, line))));
 }
 
 /** One event a frame. */
 function protobufEvents(what: string): WatchEvents {
-  const frames = frameSplitter(maxEventBytes);
+  const frames = frameSplitter(maxEventBytes, what);
   return (chunk, onEvent) => frames.push(chunk, (frame) => onEvent(eventOf(what, parseFrame(what, frame))));
 }
 

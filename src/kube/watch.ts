@@ -22,7 +22,7 @@ export interface WatchOptions extends ListOptions {
 
 /**
  * Follows one watch until the server ends it (resolves), or it fails: KubeError (KUBE_GONE when the version is too old, KUBE_TIMEOUT when
- * it fell silent, KUBE_UNAVAILABLE when it was cut), or the reason of the signal.
+ * it fell silent, KUBE_UNAVAILABLE when it was cut, KUBE_RESPONSE_INVALID when what came is no event), or the reason of the signal.
  */
 export async function watch(client: KubeClient, resource: Resource, options: WatchOptions): Promise<void> {
   const { signal, livenessMs } = options;

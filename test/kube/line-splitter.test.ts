@@ -11,7 +11,7 @@ describe('lineSplitter', () => {
         fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1 }),
         (lines, cuts) => {
           const bytes = Buffer.from(lines.map((text) => `${text}\n`).join(''));
-          const splitter = lineSplitter(10_000);
+          const splitter = lineSplitter(10_000, 'watch of trees');
           const seen: string[] = [];
           let at = 0;
           for (let cut = 0; at < bytes.length; cut++) {
@@ -27,17 +27,20 @@ describe('lineSplitter', () => {
   });
 
   test('a line over the limit is refused before it is whole', () => {
-    const splitter = lineSplitter(10);
+    const splitter = lineSplitter(10, 'watch of trees');
     const lines: string[] = [];
     splitter.push(Buffer.from('0123456789\n01234'), (text) => lines.push(text));
     expect(lines).toEqual(['0123456789']);
     expect(() => splitter.push(Buffer.from('56789x'), () => undefined)).toThrow(
-      expect.objectContaining({ code: 'KUBE_RESPONSE_INVALID', message: 'a line is longer than 10 bytes' }),
+      expect.objectContaining({
+        code: 'KUBE_RESPONSE_INVALID',
+        message: 'watch of trees: a line is longer than 10 bytes',
+      }),
     );
   });
 
   test('empty lines are passed over and an unfinished one is kept back', () => {
-    const splitter = lineSplitter(10);
+    const splitter = lineSplitter(10, 'watch of trees');
     const lines: string[] = [];
     splitter.push(Buffer.from('\n\na\nb'), (text) => lines.push(text));
     expect(lines).toEqual(['a']);

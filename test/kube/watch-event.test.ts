@@ -65,3 +65,10 @@ test('a frame of more than 16 MiB is refused by its length', () => {
   expect(errorCode(failure(Buffer.from([0x01, 0x00, 0x00, 0x01])))).toBe('KUBE_RESPONSE_INVALID');
   expect(failure(Buffer.from([0x01, 0x00, 0x00, 0x00]))).toEqual([]);
 });
+
+test('an event over 16 MiB is refused alike, whatever it lies in', () => {
+  const long = Buffer.alloc(16 * 1024 * 1024 + 1, 'x');
+  const refused = { code: 'KUBE_RESPONSE_INVALID', message: expect.stringContaining('watch of trees: a ') };
+  expect(() => read('application/json', long)).toThrow(expect.objectContaining(refused));
+  expect(() => read(protobuf, frame(long))).toThrow(expect.objectContaining(refused));
+});

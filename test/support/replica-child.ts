@@ -22,7 +22,7 @@ const mangrove = await startMangrove({
     destination({ dest: logPath, sync: true }),
   ).child({ pid: process.pid }),
   version: 'test',
-  // What the one before it had sent lands at once, or as late as a busy machine lets it.
+  // What the one before it had sent waits for nothing but this machine, and not for the limits of a server that hangs.
   bundleTiming: { landingMs: 20_000 },
   async step(name) {
     // A step that nobody knows of is one that no test dies at.

@@ -1,4 +1,4 @@
-import { malformed } from '#x509/der/malformed.ts';
+import { derError } from '#x509/der/der-error.ts';
 import { longLength } from '#x509/der/length.ts';
 import { oidText } from '#x509/der/oid.ts';
 import { describeTag, Tag } from '#x509/der/tag.ts';
@@ -53,7 +53,7 @@ export class DerReader {
   /** The next identifier octet. */
   nextTag(): number {
     const tag = this.#at < this.#end ? this.#bytes[this.#at] : undefined;
-    if (tag === undefined) throw malformed('DER_TRUNCATED', this.#at, 'is missing');
+    if (tag === undefined) throw derError('DER_TRUNCATED', this.#at, 'is missing');
     return tag;
   }
 
@@ -66,7 +66,7 @@ export class DerReader {
   within<T>(tag: number, read: (inner: DerReader) => T): T {
     this.#open(tag);
     if (this.#depth === maxDepth)
-      throw malformed('DER_TOO_DEEP', this.#contents, `is nested deeper than ${maxDepth} levels`);
+      throw derError('DER_TOO_DEEP', this.#contents, `is nested deeper than ${maxDepth} levels`);
     const outerEnd = this.#end;
     this.#end = this.#at;
     this.#at = this.#contents;
@@ -90,7 +90,7 @@ export class DerReader {
         const start = this.#at;
         read(inner);
         if (previous >= 0 && this.#bytes.compare(this.#bytes, start, this.#at, previous, start) > 0) {
-          throw malformed('DER_SET_ORDER', start, 'is not in the order of a DER SET OF');
+          throw derError('DER_SET_ORDER', start, 'is not in the order of a DER SET OF');
         }
         previous = start;
       }
@@ -137,11 +137,7 @@ export class DerReader {
     // X.690 §10.2: DER has no constructed strings; of the universal types only SEQUENCE and SET are constructed.
     const isList = (tag & 0x1f) === (Tag.sequence & 0x1f) || (tag & 0x1f) === (Tag.set & 0x1f);
     if (tag < 0x40 && (tag === 0 || isList !== ((tag & 0x20) !== 0))) {
-      throw malformed(
-        'DER_TAG_UNEXPECTED',
-        this.#contents,
-        `is ${describeTag(tag)}, which DER does not have`,
-      );
+      throw derError('DER_TAG_UNEXPECTED', this.#contents, `is ${describeTag(tag)}, which DER does not have`);
     }
   }
 
@@ -167,7 +163,7 @@ export class DerReader {
     this.#open(Tag.boolean);
     const value = this.#bytes[this.#contents];
     if (this.#length !== 1 || (value !== 0x00 && value !== 0xff)) {
-      throw malformed('DER_BOOLEAN_INVALID', this.#contents, 'is not a BOOLEAN of DER, which is 00 or ff');
+      throw derError('DER_BOOLEAN_INVALID', this.#contents, 'is not a BOOLEAN of DER, which is 00 or ff');
     }
     return value === 0xff;
   }
@@ -176,7 +172,7 @@ export class DerReader {
   booleanOrFalse(): boolean {
     if (!this.nextIs(Tag.boolean)) return false;
     if (this.boolean()) return true;
-    throw malformed(
+    throw derError(
       'DER_DEFAULT_ENCODED',
       this.#contents,
       'encodes FALSE, which is the default and must be absent',
@@ -185,7 +181,7 @@ export class DerReader {
 
   null(): void {
     this.#open(Tag.null);
-    if (this.#length !== 0) throw malformed('DER_NULL_INVALID', this.#contents, 'is a NULL with contents');
+    if (this.#length !== 0) throw derError('DER_NULL_INVALID', this.#contents, 'is a NULL with contents');
   }
 
   /** Two's-complement contents of an INTEGER. */
@@ -198,7 +194,7 @@ export class DerReader {
   smallInteger(): number {
     this.#openInteger(Tag.integer);
     if (this.#length > 4 || ((this.#bytes[this.#contents] ?? 0) & 0x80) !== 0) {
-      throw malformed('DER_INTEGER_INVALID', this.#contents, 'is not an INTEGER from 0 to 2^31 - 1');
+      throw derError('DER_INTEGER_INVALID', this.#contents, 'is not an INTEGER from 0 to 2^31 - 1');
     }
     return this.#bytes.readUIntBE(this.#contents, this.#length);
   }
@@ -206,11 +202,11 @@ export class DerReader {
   #openInteger(tag: number): void {
     this.#open(tag);
     if (this.#length === 0)
-      throw malformed('DER_INTEGER_INVALID', this.#contents, 'is a number without contents');
+      throw derError('DER_INTEGER_INVALID', this.#contents, `is ${describeTag(tag)} without contents`);
     const first = this.#bytes[this.#contents] ?? 0;
     const signBit = (this.#bytes[this.#contents + 1] ?? 0) & 0x80;
     if (this.#length > 1 && ((first === 0x00 && signBit === 0) || (first === 0xff && signBit !== 0))) {
-      throw malformed('DER_INTEGER_NOT_MINIMAL', this.#contents, 'is a padded number');
+      throw derError('DER_INTEGER_NOT_MINIMAL', this.#contents, `is ${describeTag(tag)} with padding`);
     }
   }
 
@@ -219,7 +215,7 @@ export class DerReader {
     const contents = this.integer();
     const first = contents[0] ?? 0;
     if (first >= 0x80 || (first === 0 && contents.length === 1)) {
-      throw malformed('DER_INTEGER_INVALID', this.#contents, 'is not a positive INTEGER');
+      throw derError('DER_INTEGER_INVALID', this.#contents, 'is not a positive INTEGER');
     }
     return first === 0 ? contents.subarray(1) : contents;
   }
@@ -228,7 +224,7 @@ export class DerReader {
   bitString(): Buffer {
     const unused = this.#openBits();
     if (unused !== 0) {
-      throw malformed(
+      throw derError(
         'DER_BIT_STRING_UNUSED_BITS',
         this.#contents,
         `leaves ${unused} bits unused where octets are expected`,
@@ -243,7 +239,7 @@ export class DerReader {
     const octets = this.#length - 1;
     const last = this.#bytes[this.#at - 1] ?? 0;
     if (octets > maxNamedBitOctets || (octets > 0 && (last & ((2 << unused) - 1)) !== 1 << unused)) {
-      throw malformed('DER_BIT_STRING_INVALID', this.#contents, 'is not the shortest form of a set of flags');
+      throw derError('DER_BIT_STRING_INVALID', this.#contents, 'is not the shortest form of a set of flags');
     }
     let bits = 0;
     for (let bit = 0; bit < octets * 8; bit++) {
@@ -277,7 +273,7 @@ export class DerReader {
     const unused = this.#bytes[this.#contents] ?? 0;
     const padding = this.#length === 1 ? unused : (this.#bytes[this.#at - 1] ?? 0) & ((1 << unused) - 1);
     if (this.#length === 0 || unused > 7 || padding !== 0) {
-      throw malformed('DER_BIT_STRING_INVALID', this.#contents, 'is a BIT STRING with wrong padding');
+      throw derError('DER_BIT_STRING_INVALID', this.#contents, 'is a BIT STRING with wrong padding');
     }
     return unused;
   }
@@ -286,27 +282,27 @@ export class DerReader {
   #openCharacters(tag: number, octets: number): void {
     this.#open(tag);
     if (this.#length % octets === 0) return;
-    throw malformed('DER_STRING_INVALID', this.#contents, `ends within a character of ${octets} bytes`);
+    throw derError('DER_STRING_INVALID', this.#contents, `ends within a character of ${octets} bytes`);
   }
 
   /** Reads tag and length of the next element, and moves the cursor behind its contents. */
   #open(tag: number): void {
     const start = this.#at;
     const found = this.nextTag();
-    if ((found & 0x1f) === 0x1f) throw malformed('DER_TAG_LONG_FORM', start, 'has a tag of several bytes');
+    if ((found & 0x1f) === 0x1f) throw derError('DER_TAG_LONG_FORM', start, 'has a tag of several bytes');
     if (found !== tag) {
-      throw malformed(
+      throw derError(
         'DER_TAG_UNEXPECTED',
         start,
         `is ${describeTag(found)} where ${describeTag(tag)} is expected`,
       );
     }
-    if (start + 1 >= this.#end) throw malformed('DER_TRUNCATED', start, 'has no length');
+    if (start + 1 >= this.#end) throw derError('DER_TRUNCATED', start, 'has no length');
     const first = this.#bytes[start + 1] ?? 0;
     this.#contents = start + 2 + (first < 0x80 ? 0 : first & 0x7f);
     const length = first < 0x80 ? first : longLength(this.#bytes, start, this.#end);
     if (length > this.#end - this.#contents) {
-      throw malformed(
+      throw derError(
         'DER_TRUNCATED',
         start,
         `says ${length} bytes where ${Math.max(0, this.#end - this.#contents)} are left`,

@@ -72,7 +72,7 @@ function all(bytes: Buffer, cuts: readonly number[] = [bytes.length]): readonly 
 async function received(response: IncomingMessage, count: number): Promise<[Buffer, readonly Buffer[]]> {
   const chunks: Buffer[] = [];
   const frames: Buffer[] = [];
-  const splitter = frameSplitter(1_000_000);
+  const splitter = frameSplitter(1_000_000, 'watch of trees');
   for await (const chunk of response as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     splitter.push(chunk, (frame) => frames.push(frame));

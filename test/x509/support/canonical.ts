@@ -41,7 +41,9 @@ function childrenOf(tag: number, contents: Buffer, opened: ReadonlySet<string>):
     at = found.end;
   }
   const isOpened = opened.has(oidOf(children[0]));
-  return children.map((child, index) => (isOpened && index > 0 && child.tag === 0x04 ? open(child) : child));
+  return children.map((child, index) =>
+    isOpened && index > 0 && child.tag === 0x04 ? open(child, opened) : child,
+  );
 }
 
 const extensionRequest = '2a864886f70d01090e';
@@ -54,8 +56,8 @@ const readInCertificates: ReadonlySet<string> = new Set([...readInRequests, '551
 const oidOf = (node: Node | undefined): string => (node?.tag === 0x06 ? node.contents.toString('hex') : '');
 
 /** The OCTET STRING of an extension holds an element again. */
-function open(node: Node): Node {
-  const inner = parseBer(node.contents);
+function open(node: Node, opened: ReadonlySet<string>): Node {
+  const inner = parseBer(node.contents, opened);
   return inner === undefined ? node : { ...node, children: [inner] };
 }
 
@@ -65,7 +67,7 @@ export function canonical(node: Node): Buffer {
   if (children === undefined) return tlv(tag, canonicalContents(node));
   const [first, second, third] = children;
   const isOtherAttribute = first?.tag === 0x06 && second?.tag === 0x31 && oidOf(first) !== extensionRequest;
-  // What is in attributes that nobody knows is anybody's business; only its lengths are DER in any case.
+  // Of what is in attributes that nobody knows OpenSSL is the judge; only its lengths are looked at here.
   if (isOtherAttribute) return assemble(node);
   if (oidOf(first) === subjectAltName) return tlv(tag, ...children.filter(isEncoded).map(canonicalNames));
   const isExtension = oidOf(first) !== '' && second?.tag === 0x01 && third?.tag === 0x04;

@@ -83,10 +83,13 @@ export function createBacklog(options: BacklogOptions): Backlog {
     names: () =>
       [...followed.values()].flatMap(({ cache }) => cache.list().map(({ metadata }) => metadata.name)),
     follow(signerNames) {
-      for (const [signerName, { stop }] of followed) {
+      for (const [signerName, { cache, stop }] of followed) {
         if (signerNames.has(signerName)) continue;
         stop.abort();
         followed.delete(signerName);
+        for (const { metadata } of cache.list()) {
+          if (get(metadata.name) === undefined) options.onGone(metadata.name);
+        }
       }
       for (const signerName of signerNames) {
         if (!followed.has(signerName)) followed.set(signerName, start(signerName));

@@ -17,6 +17,7 @@ import {
 import { advice, errorRow } from '#errors/error.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { ignoreNotFound, isConflict, isNotFound, isOutcomeUnknown } from '#kube/error.ts';
+import type { ReconcileResult } from '#kube/controller.ts';
 import type { EventRecorder } from '#kube/event.ts';
 import type { CertificateSigningRequest } from '#kube/object.ts';
 import { certificateSigningRequests } from '#kube/resource.ts';
@@ -44,9 +45,16 @@ export interface SigningRequestReconcilerOptions extends AnswerContext {
 
 export interface SigningRequestReconciler {
   /** Answers the CertificateSigningRequest with this name, with one write and no read. */
-  answer(name: string): Promise<void>;
+  answer(name: string): Promise<ReconcileResult | void>;
   /** It waits no more: answered, by whomever, or gone. */
   forget(name: string): void;
+}
+
+/** A watch that does not show for so long what was written has other troubles. */
+const pastMs = 120_000;
+
+function revisionOf({ metadata: { uid = '', resourceVersion = '' } }: CertificateSigningRequest): string {
+  return `${uid}/${resourceVersion}`;
 }
 
 export function createSigningRequestReconciler(
@@ -60,23 +68,39 @@ export function createSigningRequestReconciler(
   const unwritten = new Map<string, { readonly uid: string | undefined; readonly given: Issued }>();
 
   /**
-   * UIDs of the requests that were answered and, by the watch, still wait, by name: whatever asks for one of them meanwhile would have it
-   * signed again, for nobody. Gone with the request.
+   * Revisions that are past, for they were answered, by whomever, or went, and that the watch still shows: whatever asks for one of them
+   * meanwhile would have it signed again, for nobody. By name of the request; gone with it.
    */
-  const answered = new Map<string, string | undefined>();
+  const past = new Map<string, { readonly revision: string; readonly since: number }>();
+
+  function pass(request: CertificateSigningRequest): void {
+    const { name } = request.metadata;
+    const shown = backlog.get(name);
+    // The watch may have been sooner.
+    if (shown === undefined || revisionOf(shown) !== revisionOf(request)) return;
+    past.set(name, { revision: revisionOf(request), since: options.monotonic() });
+  }
+
+  /** Milliseconds for which this revision need not be looked at; 0 when it must be now. */
+  function restOf(request: CertificateSigningRequest): number {
+    const passed = past.get(request.metadata.name);
+    if (passed?.revision !== revisionOf(request)) return 0;
+    return Math.max(0, passed.since + pastMs - options.monotonic());
+  }
 
   /** The request as it is now, with the certificate that waits to be written, if there is one. */
-  async function current(name: string): Promise<Current | undefined> {
-    const cached = backlog.get(name);
+  async function current(name: string, cached: CertificateSigningRequest): Promise<Current | undefined> {
     const earlier = unwritten.get(name);
-    if (cached === undefined || earlier?.uid !== cached.metadata.uid) unwritten.delete(name);
-    if (cached === undefined || !unwritten.has(name))
-      return cached && { request: cached, earlier: undefined };
+    if (earlier?.uid !== cached.metadata.uid) unwritten.delete(name);
+    if (!unwritten.has(name)) return { request: cached, earlier: undefined };
     const live = await client
       .get<CertificateSigningRequest>(certificateSigningRequests, name)
       .catch(ignoreNotFound);
-    if (live === undefined || live.metadata.uid !== cached.metadata.uid || !awaitsSignature(live))
+    if (live === undefined || live.metadata.uid !== cached.metadata.uid || !awaitsSignature(live)) {
+      unwritten.delete(name);
+      pass(cached);
       return undefined;
+    }
     return { request: live, earlier: earlier?.given };
   }
 
@@ -91,30 +115,31 @@ export function createSigningRequestReconciler(
       // What it was is known, and half of the answer's size.
       await client.updateStatus(certificateSigningRequests, update, { metadataOnly: true });
       if (step !== undefined) await step('answer/tell');
-      written(request);
+      settle(request);
       return true;
     } catch (error) {
       // It changed or went away while we signed: what it is now arrives by the watch, and the serial is in the ledger.
-      if (isConflict(error) || isNotFound(error)) return false;
+      if (isConflict(error) || isNotFound(error)) {
+        pass(request);
+        return false;
+      }
       if (isOutcomeUnknown(error) && (await wasWritten(update))) {
-        written(request);
+        settle(request);
         return true;
       }
-      if (given.outcome === 'issued' && waits(request))
+      // One that went meanwhile will not be asked for again.
+      if (
+        given.outcome === 'issued' &&
+        backlog.get(request.metadata.name)?.metadata.uid === request.metadata.uid
+      )
         unwritten.set(request.metadata.name, { uid: request.metadata.uid, given });
       throw error;
     }
   }
 
-  /** What went meanwhile will not be asked for again, and nothing is kept of it. */
-  function waits({ metadata: { name, uid } }: CertificateSigningRequest): boolean {
-    return backlog.get(name)?.metadata.uid === uid;
-  }
-
-  function written(request: CertificateSigningRequest): void {
-    const { name, uid } = request.metadata;
-    unwritten.delete(name);
-    if (waits(request)) answered.set(name, uid);
+  function settle(request: CertificateSigningRequest): void {
+    unwritten.delete(request.metadata.name);
+    pass(request);
   }
 
   /** Whether our answer stands although nobody told us. When it cannot be read either, it is not known to stand. */
@@ -154,16 +179,20 @@ export function createSigningRequestReconciler(
 
   function forget(name: string): void {
     unwritten.delete(name);
-    answered.delete(name);
+    past.delete(name);
     share.forget(name);
   }
 
-  async function answerOne(name: string): Promise<void> {
+  async function answerOne(name: string): Promise<ReconcileResult | void> {
     const started = options.monotonic();
-    const found = await current(name);
-    if (found === undefined) return forget(name);
+    const cached = backlog.get(name);
+    if (cached === undefined) return forget(name);
+    // The server may go back to a revision that is past, when it is restored from a backup: it is not forgotten for good.
+    const restMs = restOf(cached);
+    if (restMs > 0) return { requeueAfterMs: restMs };
+    const found = await current(name, cached);
+    if (found === undefined) return;
     const { request, earlier } = found;
-    if (answered.has(name) && answered.get(name) === request.metadata.uid) return;
     if (earlier === undefined && !share.has(request)) return;
     try {
       const given = await (earlier === undefined
