@@ -1,21 +1,35 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { CertificateSigningRequest } from '#kube/object.ts';
 import { certificateSigningRequests } from '#kube/resource.ts';
 import type { Step } from '#step.ts';
-import { controlPlane } from '../support/control-plane.ts';
+import { kubectlFor, type OwnControlPlane, ownControlPlane } from '../support/control-plane.ts';
 import { type Installation, install, until } from '../support/installation.ts';
 import { answered, askMany, type Requester, requester } from './support/requester.ts';
 
+/** A server of its own, for so many writes drive out what others want to watch from. */
+let own: OwnControlPlane;
 let on: Installation;
 let looping: Requester;
 let web: Requester;
+beforeAll(async () => {
+  own = await ownControlPlane();
+});
 beforeEach(async () => {
-  on = await install(await controlPlane());
+  const { cluster, directory } = own;
+  const { url, certificateAuthority, adminToken } = cluster;
+  on = await install({
+    server: url,
+    certificateAuthority,
+    adminToken,
+    directory,
+    kubectl: kubectlFor(cluster),
+  });
   await on.createAuthority();
   looping = await requester(on, 'looping');
   web = await requester(on, 'web');
 });
 afterEach(() => on.stop());
+afterAll(() => own?.stop());
 
 /** All requests of this signer once each of them has a certificate, in the order in which they were answered. */
 function allAnswered(count: number): Promise<CertificateSigningRequest[]> {
