@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { schemaVersion } from '#kube/schema-version.ts';
 import { packageRoot } from '#sandbox/package-root.ts';
 import { kubectlFor, type OwnControlPlane, ownControlPlane } from './support/control-plane.ts';
@@ -20,14 +20,7 @@ const annotation = /annotations:\n +mangrove\.dev\/schema-version: '\d+'\n/;
 beforeAll(async () => {
   own = await ownControlPlane();
   const { cluster, directory } = own;
-  const { url, certificateAuthority, adminToken } = cluster;
-  on = await install({
-    server: url,
-    certificateAuthority,
-    adminToken,
-    directory,
-    kubectl: kubectlFor(cluster),
-  });
+  on = await install({ ...cluster, server: cluster.url, directory, kubectl: kubectlFor(cluster) });
   await on.createAuthority();
 });
 afterEach(() => applyShared(on.kubectl));
@@ -52,6 +45,8 @@ async function run(): Promise<{ code: unknown; stderr: string; log: string }> {
   writeFileSync(path, JSON.stringify({ replica, namespace, kubeconfig, authorities, ledger, http }));
   const program = join(packageRoot(), 'src', 'cli', 'program.ts');
   const child = spawn(process.execPath, [program, 'controller', '--config', path]);
+  // One that does not end by itself must not outlive the test that waits for it.
+  onTestFinished(() => void child.kill('SIGKILL'));
   const texts = Promise.all([
     child.stderr.setEncoding('utf8').toArray(),
     child.stdout.setEncoding('utf8').toArray(),

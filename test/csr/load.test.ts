@@ -16,14 +16,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   const { cluster, directory } = own;
-  const { url, certificateAuthority, adminToken } = cluster;
-  on = await install({
-    server: url,
-    certificateAuthority,
-    adminToken,
-    directory,
-    kubectl: kubectlFor(cluster),
-  });
+  on = await install({ ...cluster, server: cluster.url, directory, kubectl: kubectlFor(cluster) });
   await on.createAuthority();
   looping = await requester(on, 'looping');
   web = await requester(on, 'web');
