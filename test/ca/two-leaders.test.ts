@@ -112,8 +112,7 @@ test('two replicas that both lead from the beginning make one root and one bundl
   const { status } = await on.admin.get<CertificateAuthority>(certificateAuthorities, on.authority);
   expect(status?.authorities).toMatchObject([{ generation: 1, phase: 'Active' }]);
   expect(isReady(await on.admin.get<TrustBundle>(trustBundles, on.trustDomain))).toBe(true);
-  // Both were at work, and each transition was made once.
-  expect(new Set(writes.map(podOf)).size).toBe(2);
+  // Each transition was made once, whichever of them was sooner: a slow one may find nothing left to write.
   const made = (verb: string, resource: string): AuditEvent[] =>
     writes.filter((event) => event.verb === verb && event.objectRef?.resource === resource);
   expect(made('create', 'secrets')).toHaveLength(1);
