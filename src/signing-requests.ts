@@ -17,8 +17,9 @@ import { type Base, observe, queueOf, run } from '#parts.ts';
 /**
  * Requests that one replica works on at the same time: half again as many as the client has connections. The API server takes what comes
  * together through each of its stages together, and so answers many at once: where others are signed by then, and wait for a connection,
- * it is busy while more are begun (5 to 10 % of a certificate, `npm run bench -- drain`). Other writes wait behind these. Few begin in one turn, so that what is signed is on its way before more is begun.
- * A reconcile takes no signal, so a limit of its time would end nothing: what it waits for, the ledger and the server, has limits of its own.
+ * it is busy while more are begun. Other writes wait behind these. Few begin in one turn, so that what is signed is on its way before more
+ * is begun. A reconcile takes no signal, so a limit of its time would end nothing: what it waits for, the ledger and the server, has limits
+ * of its own.
  */
 const pace = { concurrency: 1.5 * mostRequests, startsPerTurn: 16, timeoutMs: Infinity };
 

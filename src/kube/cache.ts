@@ -5,8 +5,8 @@ export type ChangeListener<T> = (previous: T | undefined, current: T | undefined
 
 /** What of an object decides whether two readings of it are the same. */
 export interface Revision {
-  readonly uid: string | undefined;
-  readonly resourceVersion: string | undefined;
+  readonly uid?: string | undefined;
+  readonly resourceVersion?: string | undefined;
 }
 
 interface Entry<T> extends Revision {
@@ -137,6 +137,6 @@ export class Cache<T, Index extends string = never> {
 }
 
 /** Without a resourceVersion nothing is known to be the same. */
-function sameRevision(a: Revision, b: Revision): boolean {
+export function sameRevision(a: Revision, b: Revision): boolean {
   return a.resourceVersion !== undefined && a.resourceVersion === b.resourceVersion && a.uid === b.uid;
 }

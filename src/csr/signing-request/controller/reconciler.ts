@@ -15,9 +15,10 @@ import {
   withFailure,
 } from '#csr/signing-request/signing-request.ts';
 import { advice, errorRow } from '#errors/error.ts';
+import { type Revision, sameRevision } from '#kube/cache.ts';
 import type { KubeClient } from '#kube/client.ts';
-import { ignoreNotFound, isConflict, isNotFound, isOutcomeUnknown } from '#kube/error.ts';
 import type { ReconcileResult } from '#kube/controller.ts';
+import { ignoreNotFound, isConflict, isNotFound, isOutcomeUnknown } from '#kube/error.ts';
 import type { EventRecorder } from '#kube/event.ts';
 import type { CertificateSigningRequest } from '#kube/object.ts';
 import { certificateSigningRequests } from '#kube/resource.ts';
@@ -53,10 +54,6 @@ export interface SigningRequestReconciler {
 /** A watch that does not show for so long what was written has other troubles. */
 const pastMs = 120_000;
 
-function revisionOf({ metadata: { uid = '', resourceVersion = '' } }: CertificateSigningRequest): string {
-  return `${uid}/${resourceVersion}`;
-}
-
 export function createSigningRequestReconciler(
   options: SigningRequestReconcilerOptions,
 ): SigningRequestReconciler {
@@ -71,20 +68,19 @@ export function createSigningRequestReconciler(
    * Revisions that are past, for they were answered, by whomever, or went, and that the watch still shows: whatever asks for one of them
    * meanwhile would have it signed again, for nobody. By name of the request; gone with it.
    */
-  const past = new Map<string, { readonly revision: string; readonly since: number }>();
+  const past = new Map<string, Revision & { readonly since: number }>();
 
-  function pass(request: CertificateSigningRequest): void {
-    const { name } = request.metadata;
+  function pass({ metadata: { name, uid, resourceVersion } }: CertificateSigningRequest): void {
     const shown = backlog.get(name);
     // The watch may have been sooner.
-    if (shown === undefined || revisionOf(shown) !== revisionOf(request)) return;
-    past.set(name, { revision: revisionOf(request), since: options.monotonic() });
+    if (shown === undefined || !sameRevision(shown.metadata, { uid, resourceVersion })) return;
+    past.set(name, { uid, resourceVersion, since: options.monotonic() });
   }
 
   /** Milliseconds for which this revision need not be looked at; 0 when it must be now. */
-  function restOf(request: CertificateSigningRequest): number {
-    const passed = past.get(request.metadata.name);
-    if (passed?.revision !== revisionOf(request)) return 0;
+  function restOf({ metadata }: CertificateSigningRequest): number {
+    const passed = past.get(metadata.name);
+    if (passed === undefined || !sameRevision(passed, metadata)) return 0;
     return Math.max(0, passed.since + pastMs - options.monotonic());
   }
 
